@@ -25,6 +25,11 @@ from botocore.exceptions import ClientError
 
 BUCKET = os.environ["BUCKET"]
 
+# Checksums that boto3 can make only with awscrt; CI has it (pip install "boto3[crt]").
+import botocore.compat
+assert botocore.compat.HAS_CRT or os.environ.get("CI") != "true", "awscrt is missing in CI"
+CRT_ONLY = ["CRC32C", "CRC64NVME"] if botocore.compat.HAS_CRT else []
+
 def client(**more):
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}, connect_timeout=10, read_timeout=30,
                     **more.pop("config", {}))
@@ -50,6 +55,7 @@ export function awsEnvironment(target: BotoTarget): Record<string, string> {
   return {
     PATH: process.env["PATH"] ?? "",
     HOME: "/nonexistent",
+    CI: process.env["CI"] ?? "",
     LANG: "C.UTF-8",
     AWS_ACCESS_KEY_ID: target.accessKey,
     AWS_SECRET_ACCESS_KEY: target.secretKey,
