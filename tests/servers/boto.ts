@@ -37,6 +37,19 @@ def client(**more):
 
 s3 = client()
 
+def python_signer():
+    # With awscrt boto3 signs in C, where a test cannot make it lie.
+    import botocore.auth
+    botocore.auth.AUTH_TYPE_MAPS.update({"v4": botocore.auth.S3SigV4Auth, "s3v4": botocore.auth.S3SigV4Auth})
+    return botocore.auth
+
+def set_clock(hours):
+    import datetime
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
+    python_signer().get_current_datetime = lambda *_, **__: now.replace(tzinfo=None)
+    global s3
+    s3 = client()
+
 def refused(code, call, **arguments):
     try:
         call(**arguments)
@@ -68,7 +81,8 @@ export function awsEnvironment(target: BotoTarget): Record<string, string> {
 }
 
 /**
- * Runs a Python script against a server. It finds `s3`, `client(…)`, `refused(code, call, …)`, `same(a, b)`, `BUCKET`.
+ * Runs a Python script against a server. It finds `s3`, `client(…)`, `refused(code, call, …)`, `same(a, b)`,
+ * `set_clock(hours)`, `BUCKET` and `CRT_ONLY`.
  *
  * @throws Error with the script's output when it fails
  */

@@ -169,26 +169,22 @@ s3.restore_object(Bucket=BUCKET, Key="k", RestoreRequest={"Days": 1, "GlacierJob
 refused("RestoreAlreadyInProgress", s3.restore_object, Bucket=BUCKET, Key="k", RestoreRequest={"Days": 1})`,
       );
       server.advance(5 * hour - 60_000);
-      const shifted = `import datetime, botocore.auth
-now = datetime.datetime.now(datetime.timezone.utc)
-def clock(hours): botocore.auth.get_current_datetime = lambda *_, **__: (now + datetime.timedelta(hours=hours)).replace(tzinfo=None)
-`;
       await boto(
         target,
-        `${shifted}clock(5)
+        `set_clock(5)
 refused("InvalidObjectState", s3.get_object, Bucket=BUCKET, Key="k")`,
       );
       server.advance(2 * 60_000);
       await boto(
         target,
-        `${shifted}clock(5)
+        `set_clock(5)
 same(s3.get_object(Bucket=BUCKET, Key="k")["Body"].read(), b"brr")
 assert 'ongoing-request="false", expiry-date="' in s3.head_object(Bucket=BUCKET, Key="k")["Restore"]`,
       );
       server.advance(49 * hour);
       await boto(
         target,
-        `${shifted}clock(54)
+        `set_clock(54)
 refused("InvalidObjectState", s3.get_object, Bucket=BUCKET, Key="k")`,
       );
     }),
@@ -258,11 +254,11 @@ function rcloneEnvironment(target: BotoTarget, folder: string): Record<string, s
     ...awsEnvironment(target),
     RCLONE_CONFIG: join(folder, "rclone.conf"),
     RCLONE_CONFIG_R_TYPE: "s3",
-    RCLONE_CONFIG_R_PROVIDER: "AWS",
+    // The provider whose one peculiarity is that buckets stand in the path.
+    RCLONE_CONFIG_R_PROVIDER: "Minio",
     RCLONE_CONFIG_R_ENV_AUTH: "true",
     RCLONE_CONFIG_R_ENDPOINT: target.endpoint,
     RCLONE_CONFIG_R_REGION: target.region,
-    RCLONE_CONFIG_R_FORCE_PATH_STYLE: "true",
     RCLONE_RETRIES: "1",
     RCLONE_LOW_LEVEL_RETRIES: "1",
   };
