@@ -7,7 +7,7 @@ import { equal } from "../../lib/bytes.ts";
 import { pseudoRandom, testWith, withFolder } from "../tools.ts";
 import { awsEnvironment, boto, type BotoTarget, runWith, testWithBoto } from "./boto.ts";
 import { type S3Options, type S3Server, withS3 } from "./s3/server.ts";
-import { GLACIER, ONE_WINNER, REFUSALS, ROUND_TRIP } from "./scripts.ts";
+import { GLACIER, ONE_WINNER, REFUSALS, ROUND_TRIP, UNKNOWN_KEY } from "./scripts.ts";
 
 const BUCKET = "judged";
 
@@ -29,7 +29,8 @@ function botoTest(name: string, script: string, options: S3Options = {}): void {
 
 botoTest("put, get, range, list and parts", ROUND_TRIP);
 botoTest("a conditional write has one winner of twelve", ONE_WINNER);
-botoTest("wrong key, secret, body hash and clock are refused", REFUSALS);
+botoTest("a wrong secret, body hash and clock are refused", REFUSALS);
+botoTest("an unknown key is refused", UNKNOWN_KEY);
 botoTest("an archived object is thawed before it is read", GLACIER);
 
 botoTest(
