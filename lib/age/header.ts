@@ -14,6 +14,8 @@ import { NONCE_SIZE } from "./payload.ts";
 
 /** No header of ours comes near this many bytes (a hybrid recipient takes 1.6 kB); a hostile one may. */
 export const MAX_HEADER_SIZE = 64 * 1024;
+/** Recipients of one file: as many hybrid ones as fit into a header that others will read back. */
+export const MAX_RECIPIENTS = 32;
 /** Bytes to read first where reading costs a request: room for four hybrid recipients. */
 const FIRST_READ = 8 * 1024;
 
@@ -114,7 +116,14 @@ function checkRecipients(texts: readonly string[]): readonly string[] {
       },
     );
   }
-  return [...new Set(parsed.map(({ recipient }) => recipient))];
+  const recipients = [...new Set(parsed.map(({ recipient }) => recipient))];
+  if (recipients.length > MAX_RECIPIENTS) {
+    throw new ColdframeError(
+      "key-invalid",
+      `${recipients.length} recipients: at most ${MAX_RECIPIENTS} can be had`,
+    );
+  }
+  return recipients;
 }
 
 /**
@@ -198,6 +207,10 @@ async function decrypterFor(unlock: Unlock): Promise<{ decrypter: Decrypter; kin
   decrypter.addIdentity({
     unwrapFileKey: (stanzas: Stanza[]) => {
       kinds.push(...stanzas.map((stanza) => stanza.args[0] ?? "unknown"));
+      // The format promises that who knows the passphrase wrote the file; a second recipient would break that.
+      if (kinds.length > 1 && kinds.includes("scrypt")) {
+        throw new Error("scrypt recipient is not the only one");
+      }
       return null;
     },
   });

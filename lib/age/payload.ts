@@ -92,10 +92,20 @@ export function cipherRange(offset: number, length: number, plainSize: number): 
 
 /** What `openInto` made of a run of chunks. */
 export interface Opened {
-  /** Bytes of plaintext up to the first chunk that does not open; all of them when `failed` is undefined. */
+  /** Bytes of plaintext that authenticate, from the start of the run; all of them without a `fault`. */
   readonly size: number;
-  /** The number of the first chunk whose tag does not fit. */
-  readonly failed: number | undefined;
+  readonly fault: Fault | undefined;
+}
+
+/** Why a run of chunks cannot be read to its end. */
+export interface Fault {
+  /** The number of the first chunk that is not as it should be. */
+  readonly chunk: number;
+  /**
+   * `changed`: its tag does not fit. `cut`: it is good, but not the last, and nothing follows.
+   * `extended`: it is good and the last, but something follows.
+   */
+  readonly kind: "changed" | "cut" | "extended";
 }
 
 /** The key of one payload. */
@@ -142,7 +152,7 @@ export class PayloadKey {
   async decryptChunks(first: number, sealed: Bytes, last: boolean): Promise<Bytes> {
     const out = new Uint8Array(sealed.length);
     const opened = await this.openInto(out, first, sealed, last);
-    if (opened.failed !== undefined) throw this.damage(opened.failed);
+    if (opened.fault !== undefined) throw this.damage(opened.fault);
     return out.subarray(0, opened.size);
   }
 
@@ -159,7 +169,7 @@ export class PayloadKey {
     const failed = await inFlight(count, async (i) => {
       const chunk = plain.subarray(i * CHUNK_SIZE, (i + 1) * CHUNK_SIZE);
       const nonce = chunkNonce(first + i, last && i === count - 1);
-      const slot = out.subarray(i * SEALED_CHUNK_SIZE, (i + 1) * SEALED_CHUNK_SIZE);
+      const slot = sealedChunk(out, i);
       slot.set(await this.#cipher.seal(nonce, chunk));
       return !check || sameBytes(await this.#cipher.open(nonce, slot), chunk);
     });
@@ -172,18 +182,35 @@ export class PayloadKey {
    */
   async openInto(out: Bytes, first: number, sealed: Bytes, last: boolean): Promise<Opened> {
     const count = openedChunks(sealed.length, last);
-    if (count === undefined) return { size: 0, failed: first };
+    if (count === undefined) return { size: 0, fault: { chunk: first, kind: "changed" } };
+    const isLast = (i: number) => last && i === count - 1;
     let size = 0;
     const failed = await inFlight(count, async (i) => {
-      const chunk = sealed.subarray(i * SEALED_CHUNK_SIZE, (i + 1) * SEALED_CHUNK_SIZE);
-      const plain = await this.#cipher.open(chunkNonce(first + i, last && i === count - 1), chunk);
-      // Only a file of nothing may end in an empty chunk: else one plaintext would have two ciphertexts.
-      if (plain === undefined || (plain.length === 0 && first + i > 0)) return false;
+      const plain = await this.#openChunk(first + i, sealedChunk(sealed, i), isLast(i));
+      if (plain === undefined) return false;
       out.set(plain, i * CHUNK_SIZE);
       size += plain.length;
       return true;
     });
-    return failed === undefined ? { size, failed } : { size: failed * CHUNK_SIZE, failed: first + failed };
+    if (failed === undefined) return { size, fault: undefined };
+    return await this.#diagnose(out, sealedChunk(sealed, failed), first, failed, isLast(failed));
+  }
+
+  async #openChunk(chunk: number, sealed: Bytes, last: boolean): Promise<Bytes | undefined> {
+    const plain = await this.#cipher.open(chunkNonce(chunk, last), sealed);
+    // Only a file of nothing may end in an empty chunk: else one plaintext would have two ciphertexts.
+    return plain?.length === 0 && chunk > 0 ? undefined : plain;
+  }
+
+  /** A whole chunk that opens with the other flag is good; it is the end of the file that is wrong. */
+  async #diagnose(out: Bytes, sealed: Bytes, first: number, i: number, last: boolean): Promise<Opened> {
+    const size = i * CHUNK_SIZE;
+    const chunk = first + i;
+    const whole = sealed.length === SEALED_CHUNK_SIZE;
+    const plain = whole ? await this.#openChunk(chunk, sealed, !last) : undefined;
+    if (plain === undefined) return { size, fault: { chunk, kind: "changed" } };
+    out.set(plain, size);
+    return { size: size + plain.length, fault: { chunk, kind: last ? "cut" : "extended" } };
   }
 
   /** The error for a chunk that was sealed here and does not open again to what it was. */
@@ -194,10 +221,14 @@ export class PayloadKey {
     });
   }
 
-  /** The error for a chunk that does not open. */
-  damage(chunk: number): ColdframeError {
-    const what = `chunk ${chunk} (plaintext from byte ${chunk * CHUNK_SIZE}) fails its authentication`;
-    return new ColdframeError("damaged", `${this.name}: ${what}; the file was changed or cut short`);
+  /** The error for what `openInto` found. */
+  damage({ chunk, kind }: Fault): ColdframeError {
+    const what = {
+      changed: `chunk ${chunk} (plaintext from byte ${chunk * CHUNK_SIZE}) was changed or cut short`,
+      cut: `it was cut short after chunk ${chunk}`,
+      extended: `something was added after its end (chunk ${chunk})`,
+    };
+    return new ColdframeError("damaged", `${this.name}: ${what[kind]}`);
   }
 }
 
@@ -214,6 +245,11 @@ export function chunkNonce(chunk: number, last: boolean): Bytes {
   new DataView(nonce.buffer).setBigUint64(3, BigInt(chunk));
   nonce[11] = last ? 1 : 0;
   return nonce;
+}
+
+/** Chunk `i` of a run. */
+function sealedChunk(sealed: Bytes, i: number): Bytes {
+  return sealed.subarray(i * SEALED_CHUNK_SIZE, (i + 1) * SEALED_CHUNK_SIZE);
 }
 
 function sameBytes(a: Bytes | undefined, b: Bytes): boolean {

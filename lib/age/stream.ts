@@ -87,9 +87,9 @@ async function* openPayload(inflow: Inflow, fileKey: Bytes, name: string): Async
   const key = await PayloadKey.derive(fileKey, nonce, name);
   for await (const { bytes, first, last } of batches(inflow, SEALED_CHUNK_SIZE)) {
     const out = new Uint8Array(bytes.length);
-    const { size, failed } = await key.openInto(out, first, bytes, last);
+    const { size, fault } = await key.openInto(out, first, bytes, last);
     if (size > 0) yield out.subarray(0, size);
-    if (failed !== undefined) throw key.damage(failed);
+    if (fault !== undefined) throw key.damage(fault);
   }
 }
 
