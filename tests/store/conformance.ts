@@ -61,6 +61,9 @@ export const ODD_KEYS: readonly string[] = [
   `mirror/${"long".repeat(50)}`,
 ];
 
+/** For one rule, in ms: generous, since a USB stick takes ten ms for every sync. */
+const TIMEOUT = 60_000;
+
 const STAGED = { kind: "staged" } as const;
 const VOLUME = { kind: "volume" } as const;
 
@@ -71,7 +74,7 @@ export function storeConformance(
   options: ConformanceOptions = {},
 ): void {
   const rule = (text: string, body: (opened: Opened) => Promise<void>) =>
-    test(`${name}: ${text}`, async () => {
+    test(`${name}: ${text}`, { timeout: TIMEOUT }, async () => {
       const opened = await open();
       try {
         await body(opened);

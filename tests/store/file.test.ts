@@ -11,13 +11,17 @@ import { testContext, withoutLinks } from "./context.ts";
 /** A folder on the disk to test, such as a mounted USB stick; the system's temporary one by default. */
 const PLACE = process.env["COLDFRAME_TEST_FOLDER"] ?? tmpdir();
 
-/** Windows, and FAT everywhere, have characters that no name can hold. */
-const PICKY = process.platform === "win32" || process.env["COLDFRAME_TEST_FOLDER_FAT"] === "1";
+/** Keys that no name can hold on Windows, or on FAT anywhere. */
+const REFUSED = process.platform === "win32"
+  ? ODD_KEYS.filter((key) => /["*:<>?\\|]|[ .](?:\/|$)/.test(key))
+  : process.env["COLDFRAME_TEST_FOLDER_FAT"] === "1"
+  ? ODD_KEYS.filter((key) => /["*:<>?\\|]/.test(key))
+  : [];
 
 function conformance(name: string, options: FileStoreOptions): void {
   const suite: ConformanceOptions = {
     openMissing: () => openFile(`file:${join(PLACE, "coldframe-test-none")}`, testContext()),
-    refusedKeys: PICKY ? ODD_KEYS.filter((key) => /["*:<>?\\|]|[ .]$|[ .]\//.test(key)) : [],
+    refusedKeys: REFUSED,
   };
   storeConformance(name, async () => {
     const folder = await mkdtemp(join(PLACE, "coldframe-test-"));
