@@ -26,7 +26,7 @@ import {
   volumeFiles,
   type WaitingFile,
 } from "../catalog/volumes.ts";
-import { ColdframeError, hasCode, SourceChangedError } from "../errors.ts";
+import { ColdframeError, SourceChangedError } from "../errors.ts";
 import { encodeManifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
 import type { Store } from "../store/store.ts";
@@ -271,7 +271,7 @@ async function abortQuietly(session: Session, store: Store, key: string, token: 
   try {
     await store.abortUpload({ key, token, started: undefined });
   } catch (error) {
-    if (!(error instanceof ColdframeError) || hasCode(error, "interrupted")) throw error;
+    if (!(error instanceof ColdframeError) || error.code === "interrupted") throw error;
     session.report.warn(`The unfinished upload of ${key} could not be removed: ${error.message}`);
   }
 }
