@@ -9,32 +9,39 @@ import type { KnownFile } from "./compare.ts";
  * Memory: what is gone, nothing else.
  */
 export class Departed<K extends KnownFile> {
-  readonly #byContent = new Map<string, K[]>();
+  /** By content, then by name; the later paths first, so that taking one from the end is cheap. */
+  readonly #gone = new Map<string, Map<string, K[]>>();
   #left = 0;
 
   /** @param gone in the order of their paths */
-  constructor(gone: Iterable<K>) {
-    for (const file of gone) {
-      const same = this.#byContent.get(file.content);
-      if (same === undefined) this.#byContent.set(file.content, [file]);
-      else same.push(file);
-      this.#left++;
-    }
+  constructor(gone: readonly K[]) {
+    for (const file of gone.toReversed()) this.#add(file);
+  }
+
+  #add(file: K): void {
+    const named = this.#gone.get(file.content) ?? new Map<string, K[]>();
+    const same = named.get(nameOf(file.path)) ?? [];
+    same.push(file);
+    named.set(nameOf(file.path), same);
+    this.#gone.set(file.content, named);
+    this.#left++;
   }
 
   /**
    * The gone file that a new one was moved from, if there is one. Of several with the same bytes it is
-   * the one with the same name, else the first.
+   * one with the same name, if there is such a one.
    *
    * @param content SHA-256 of the new file, lower-case hex
    */
   claim(path: string, content: string): K | undefined {
-    const same = this.#byContent.get(content);
-    if (same === undefined) return undefined;
-    const named = same.findIndex((file) => nameOf(file.path) === nameOf(path));
-    const [file] = same.splice(Math.max(named, 0), 1);
-    if (same.length === 0) this.#byContent.delete(content);
-    this.#left--;
+    const named = this.#gone.get(content);
+    if (named === undefined) return undefined;
+    const name = named.has(nameOf(path)) ? nameOf(path) : firstOf(named.keys());
+    const same = named.get(name);
+    const file = same?.pop();
+    if (same?.length === 0) named.delete(name);
+    if (named.size === 0) this.#gone.delete(content);
+    if (file !== undefined) this.#left--;
     return file;
   }
 
@@ -43,12 +50,19 @@ export class Departed<K extends KnownFile> {
     return this.#left;
   }
 
-  /** Those that nobody claimed: they are gone from the source. */
+  /** Those that nobody claimed, in no promised order: they are gone from the source. */
   *rest(): Generator<K> {
-    for (const same of this.#byContent.values()) yield* same;
+    for (const named of this.#gone.values()) {
+      for (const same of named.values()) yield* same;
+    }
   }
 }
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function firstOf(names: Iterable<string>): string {
+  for (const name of names) return name;
+  return "";
 }
