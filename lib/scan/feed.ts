@@ -1,5 +1,8 @@
 /** One stream of batches, taken apart for several workers. */
 
+/** A stream of items, several at a time: a promise for each item would cost more than its work. */
+export type Batches<T> = Iterable<readonly T[]> | AsyncIterable<readonly T[]>;
+
 /** Gives the items of all batches one by one, to whoever asks first. */
 export class Feed<T extends object> {
   readonly #batches: AsyncGenerator<readonly T[]>;
@@ -8,7 +11,7 @@ export class Feed<T extends object> {
   #ended = false;
   #refill: Promise<void> | undefined;
 
-  constructor(batches: Iterable<readonly T[]> | AsyncIterable<readonly T[]>) {
+  constructor(batches: Batches<T>) {
     this.#batches = delegate(batches);
   }
 
@@ -39,8 +42,7 @@ export class Feed<T extends object> {
   }
 }
 
-async function* delegate<T>(
-  batches: Iterable<readonly T[]> | AsyncIterable<readonly T[]>,
-): AsyncGenerator<readonly T[]> {
+/** Batches as a generator, so that they can be taken one by one and left early. */
+export async function* delegate<T>(batches: Batches<T>): AsyncGenerator<readonly T[]> {
   yield* batches;
 }

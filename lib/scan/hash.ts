@@ -10,7 +10,7 @@
 
 import { availableParallelism } from "node:os";
 import type { FoundFile, InodeTrust } from "./found.ts";
-import { Feed } from "./feed.ts";
+import { type Batches, Feed } from "./feed.ts";
 import { Lane } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
 import { Pace } from "./pace.ts";
@@ -50,7 +50,7 @@ const BATCH = 1000;
  */
 export async function* hashFiles(
   root: string,
-  files: Iterable<readonly FoundFile[]> | AsyncIterable<readonly FoundFile[]>,
+  files: Batches<FoundFile>,
   options: HashOptions,
 ): AsyncGenerator<HashResult[]> {
   const count = options.lanes ?? Math.min(8, availableParallelism() + 1);

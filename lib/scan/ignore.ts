@@ -103,16 +103,13 @@ export class IgnoreRules {
 
 /**
  * A deeper file may take back a folder that this level ignores. `ignore` would still hold everything
- * inside for ignored, so the pattern that named the folder is dropped for what is below it.
+ * inside for ignored, so the level gets an exception for that one folder.
  */
 function letThrough(level: Level, folder: string): Level {
   const inside = folder.slice(level.base.length);
-  if (inside === "") return level;
-  let { matcher } = level;
-  for (let rule = matcher.ruleAgainst(inside); rule !== undefined; rule = matcher.ruleAgainst(inside)) {
-    matcher = matcher.without(rule);
-  }
-  return matcher === level.matcher ? level : { base: level.base, matcher };
+  if (inside === "" || level.matcher.test(inside) !== true) return level;
+  const literal = inside.replace(/[\\*?[\]!# ]/g, "\\$&");
+  return { base: level.base, matcher: level.matcher.with(`!/${literal}`) };
 }
 
 /** Paths asked before the memory of `ignore`, which keeps every answer, is thrown away. */
@@ -137,14 +134,9 @@ class Matcher {
     return ignored ? true : unignored ? false : undefined;
   }
 
-  /** The pattern that leaves out this path, if one does. */
-  ruleAgainst(path: string): string | undefined {
-    return this.#ask(path).rule?.pattern;
-  }
-
-  /** The same patterns but one. */
-  without(pattern: string): Matcher {
-    return new Matcher(this.#patterns.filter((other) => other !== pattern));
+  /** The same patterns and one more. */
+  with(pattern: string): Matcher {
+    return new Matcher([...this.#patterns, pattern]);
   }
 
   #ask(path: string): ignore.TestResult {
