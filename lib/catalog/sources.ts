@@ -40,11 +40,18 @@ export function listSources(db: Database, box?: string): Promise<Source[]> {
  * that name already, " 2", " 3" … is added, so that two roots never mix.
  *
  * @param path absolute, with symlinks resolved
+ * @param reserved names that no source may have
  */
-export async function ensureSource(db: Database, box: string, path: string, now: number): Promise<Source> {
+export async function ensureSource(
+  db: Database,
+  box: string,
+  path: string,
+  reserved: readonly string[],
+  now: number,
+): Promise<Source> {
   const found = await findSource(db, box, path);
   if (found !== undefined) return found;
-  const taken = new Set((await listSources(db)).map((source) => source.name));
+  const taken = new Set([...reserved, ...(await listSources(db)).map((source) => source.name)]);
   await db.write([{
     sql: "INSERT INTO sources (box, name, path, added) VALUES (?, ?, ?, ?)",
     args: [box, uniqueName(baseName(path), taken), path, now],

@@ -3,14 +3,15 @@
 import type { Database, RowReader, Statement } from "./database.ts";
 
 /** A current version, as much as a scan needs to tell whether the file changed. */
-export interface KnownFile {
+export interface KnownVersion {
   readonly id: number;
   readonly path: string;
   readonly size: number;
   readonly mtime: number;
   readonly ctime: number;
   readonly inode: string;
-  readonly sha256: string;
+  /** SHA-256, hex. */
+  readonly content: string;
 }
 
 /** A file whose content was just hashed. */
@@ -27,23 +28,35 @@ export interface HashedFile {
 /** Why a version is no longer current. */
 export type Ending = "changed" | "moved" | "gone";
 
-/** The current files of a source, by path. */
-export function knownFiles(db: Database, source: number): Promise<KnownFile[]> {
-  return db.all(
-    `SELECT v.id, v.path, c.size, v.mtime, v.ctime, v.inode, c.sha256
-       FROM versions v JOIN contents c ON c.id = v.content
-      WHERE v.source = ? AND v.ended IS NULL ORDER BY v.path`,
-    [source],
-    (row: RowReader) => ({
-      id: row.int("id"),
-      path: row.text("path"),
-      size: row.int("size"),
-      mtime: row.int("mtime"),
-      ctime: row.int("ctime"),
-      inode: row.text("inode"),
-      sha256: row.text("sha256"),
-    }),
-  );
+const PAGE = 5_000;
+
+/** The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time. */
+export async function* knownVersions(db: Database, source: number): AsyncGenerator<KnownVersion[]> {
+  for (let after = "";;) {
+    const page = await db.all(
+      `SELECT v.id, v.path, c.size, v.mtime, v.ctime, v.inode, c.sha256
+         FROM versions v JOIN contents c ON c.id = v.content
+        WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ORDER BY v.path LIMIT ${PAGE}`,
+      [source, after],
+      parseKnown,
+    );
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.path;
+  }
+}
+
+function parseKnown(row: RowReader): KnownVersion {
+  return {
+    id: row.int("id"),
+    path: row.text("path"),
+    size: row.int("size"),
+    mtime: row.int("mtime"),
+    ctime: row.int("ctime"),
+    inode: row.text("inode"),
+    content: row.text("sha256"),
+  };
 }
 
 /**
@@ -123,14 +136,4 @@ export async function endVersions(
            WHERE ended IS NULL AND id IN (SELECT value FROM json_each(?))`,
     args: [now, ending, JSON.stringify(ids)],
   }]);
-}
-
-/** The hashes among `hashes` that the catalog already knew. */
-export async function knownHashes(db: Database, hashes: readonly string[]): Promise<Set<string>> {
-  const found = await db.all(
-    "SELECT sha256 FROM contents WHERE sha256 IN (SELECT value FROM json_each(?))",
-    [JSON.stringify(hashes)],
-    (row) => row.text("sha256"),
-  );
-  return new Set(found);
 }
