@@ -322,3 +322,16 @@ export function readablePaths(db: Database, volume: number): Promise<ReadablePat
     }),
   );
 }
+
+/** Whether the catalog knows of anything in a store. */
+export async function isStoreKnown(db: Database, store: string): Promise<boolean> {
+  const found = await db.first(
+    `SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM volumes WHERE store = ?1 AND state <> 'packed')
+        OR EXISTS (SELECT 1 FROM staged WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM uploads WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM snapshots WHERE store = ?1)`,
+    [store],
+    (row) => row.int("known"),
+  );
+  return found !== undefined;
+}

@@ -4,11 +4,14 @@ import { randomBytes } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
+import { isStoreKnown } from "../catalog/volumes.ts";
 import { ColdframeError } from "../errors.ts";
+import { makeFolder } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
+import type { StoreContext } from "../store/context.ts";
 import { openStore } from "../store/open.ts";
-import { retrying } from "../store/retry.ts";
+import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
 import { createHome, DEFAULT_CHOICES } from "./init.ts";
 import type { Reporter } from "./report.ts";
@@ -45,17 +48,33 @@ export interface OpenSession {
  * @throws ColdframeError `home` when there is none and none may be made, `busy`, `config`, `catalog`
  */
 export async function openSession(options: OpenOptions): Promise<OpenSession> {
-  const found = await openHome(options.root);
-  if (found === undefined && !options.create) throw noHome(options.root);
-  const home = found ?? await createHome(options.root, DEFAULT_CHOICES, options.now());
-  const lock = options.lockFor === undefined ? undefined : await lockHome(options.root, options.lockFor, options.now());
+  const lock = await lockFor(options);
   try {
+    const found = await openHome(options.root);
+    if (found === undefined && !options.create) throw noHome(options.root);
+    const home = found ?? await createHome(options.root, DEFAULT_CHOICES, options.now());
     const db = await openHomeCatalog(home, options.env);
     const session = await sessionOf(await atRealPath(home), db, options);
     return { session, created: found === undefined, close: () => closeAll(db, lock) };
   } catch (error) {
     await lock?.release();
     throw error;
+  }
+}
+
+/** The lock comes before the home is made: two first runs must not make two keys. */
+async function lockFor(options: OpenOptions): Promise<HomeLock | undefined> {
+  if (options.lockFor === undefined) return undefined;
+  if (options.create) await makeRoot(options.root);
+  else if (await openHome(options.root) === undefined) throw noHome(options.root);
+  return await lockHome(options.root, options.lockFor, options.now());
+}
+
+async function makeRoot(root: string): Promise<void> {
+  try {
+    await makeFolder(root, 0o700);
+  } catch (error) {
+    throw homeError(error, root);
   }
 }
 
@@ -93,8 +112,7 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
     const known = stores.get(url);
     if (known !== undefined) return known;
     const context = { env, fetch, signal, now, home: home.paths.root, warn: (line: string) => report.warn(line) };
-    const opened = openStore(url, context, { create: url === defaultStore(home) })
-      .then((store) => retrying(store, { signal, warn: context.warn }));
+    const opened = openOnce(db, url, context);
     stores.set(url, opened);
     return opened;
   };
@@ -102,6 +120,15 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const cold = options.cold ?? home.config.cold ?? defaultStore(home);
   const archive = await archiveIdentity(db);
   return { home, db, archive, report, signal, now, storeAt, staging: () => storeAt(staging), cold: () => storeAt(cold) };
+}
+
+/**
+ * A store is made on its first use only: once something is kept there, a missing one is an unplugged
+ * disk or a mistyped address, not an empty store.
+ */
+async function openOnce(db: Database, url: string, context: StoreContext): Promise<Store> {
+  const store = await openStore(url, context, { create: !await isStoreKnown(db, url) });
+  return retrying(store, { ...RETRY_DEFAULTS, ...(context.signal && { signal: context.signal }), warn: context.warn });
 }
 
 function defaultStore(home: Home): string {
