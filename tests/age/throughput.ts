@@ -34,12 +34,8 @@ async function eachPart(work: (part: number) => Promise<unknown>): Promise<void>
 }
 
 async function write(buffer: (writer: AgeWriter) => Uint8Array<ArrayBuffer> | undefined): Promise<void> {
-  const source = {
-    size: PARTS * PART,
-    readAt: (offset: number, length: number) =>
-      Promise.resolve(plain.subarray(offset % PART, offset % PART + length)),
-  };
-  const writer = await AgeWriter.open(envelope, source);
+  const readAt = (_offset: number, length: number) => Promise.resolve(plain.subarray(0, length));
+  const writer = await AgeWriter.open(envelope, { size: PARTS * PART, readAt });
   const reused = buffer(writer);
   await eachPart((part) => writer.part(part * PART, PART, reused));
 }
