@@ -32,13 +32,18 @@ export async function* encryptStream(
   envelope: Envelope,
   name = "age file",
 ): AsyncGenerator<Bytes> {
-  assertHeaderOf(envelope.header, envelope.fileKey, name);
-  const key = await PayloadKey.derive(envelope.fileKey, envelope.nonce, name);
-  yield concat(envelope.header, envelope.nonce);
-  for await (const { bytes, first, last } of batches(new Inflow(plain), CHUNK_SIZE)) {
-    const out = new Uint8Array(last ? payloadSize(bytes.length) - NONCE_SIZE : BATCH * SEALED_CHUNK_SIZE);
-    await key.sealInto(out, first, bytes, last, true);
-    yield out;
+  const inflow = new Inflow(plain);
+  try {
+    assertHeaderOf(envelope.header, envelope.fileKey, name);
+    const key = await PayloadKey.derive(envelope.fileKey, envelope.nonce, name);
+    yield concat(envelope.header, envelope.nonce);
+    for await (const { bytes, first, last } of batches(inflow, CHUNK_SIZE)) {
+      const out = new Uint8Array(last ? payloadSize(bytes.length) - NONCE_SIZE : BATCH * SEALED_CHUNK_SIZE);
+      await key.sealInto(out, first, bytes, last, true);
+      yield out;
+    }
+  } finally {
+    await inflow.close();
   }
 }
 
@@ -106,16 +111,12 @@ interface Batch {
 /** Cuts what is left of a stream into batches; one byte more must be seen to know that one is not the last. */
 async function* batches(inflow: Inflow, chunkSize: number): AsyncGenerator<Batch> {
   const size = BATCH * chunkSize;
-  try {
-    for (let first = 0;; first += BATCH) {
-      const seen = await inflow.peek(size + 1);
-      const last = seen.length <= size;
-      yield { bytes: seen.subarray(0, size), first, last };
-      if (last) return;
-      inflow.skip(size);
-    }
-  } finally {
-    await inflow.close();
+  for (let first = 0;; first += BATCH) {
+    const seen = await inflow.peek(size + 1);
+    const last = seen.length <= size;
+    yield { bytes: seen.subarray(0, size), first, last };
+    if (last) return;
+    inflow.skip(size);
   }
 }
 

@@ -1,41 +1,68 @@
+/**
+ * How fast this machine seals: `deno run -A tests/age/throughput.ts` or `bun tests/age/throughput.ts`.
+ * Not a test: a number depends on what else runs. Each line is the best of three runs of 10 × 64 MiB.
+ */
+
 import { newEnvelope } from "../../lib/age/header.ts";
 import { generateKeyPair } from "../../lib/age/keys.ts";
+import { CHUNK_SIZE, PayloadKey, SEALED_CHUNK_SIZE } from "../../lib/age/payload.ts";
+import { decryptStream, encryptStream } from "../../lib/age/stream.ts";
 import { AgeWriter } from "../../lib/age/writer.ts";
-import { PayloadKey } from "../../lib/age/payload.ts";
-const M = 1 << 20, PART = 64 * M, N = 10;
-const src = crypto.getRandomValues(new Uint8Array(65536));
-const buf = new Uint8Array(PART + 4 * M);
-for (let i = 0; i < buf.length; i += 65536) buf.set(src, i);
-const env = await newEnvelope([(await generateKeyPair()).recipient]);
-const time = async (name: string, f: () => Promise<void>) => {
-  const t = performance.now();
-  await f();
-  const s = (performance.now() - t) / 1000;
-  console.log(name, (N * 64 / s).toFixed(0), "MiB/s");
-};
-const key = await PayloadKey.derive(env.fileKey, env.nonce);
-for (let r = 0; r < 2; r++) {
-  await time("encrypt only", async () => {
-    const out = new Uint8Array(PART + 1024 * 16);
-    for (let i = 0; i < N; i++) await key.sealInto(out, i * 1024, buf.subarray(0, PART), false);
-  });
-  await time("encryptChunks (fresh memory)", async () => {
-    for (let i = 0; i < N; i++) await key.encryptChunks(i * 1024, buf.subarray(0, PART), false);
-  });
-  await time("encrypt + check", async () => {
-    const out = new Uint8Array(PART + 1024 * 16);
-    for (let i = 0; i < N; i++) await key.sealInto(out, i * 1024, buf.subarray(0, PART), false, true);
-  });
-  const sealed = await key.encryptChunks(0, buf.subarray(0, PART), false);
-  await time("decryptChunks", async () => {
-    for (let i = 0; i < N; i++) await key.decryptChunks(0, sealed, false);
-  });
-  await time("AgeWriter.part, buffer reused", async () => {
-    const w = await AgeWriter.open(env, {
-      size: N * PART,
-      readAt: (_o, l) => Promise.resolve(buf.subarray(0, l)),
-    });
-    const b = new Uint8Array(w.bufferSize(PART));
-    for (let o = 0; o < w.size; o += PART) await w.part(o, Math.min(PART, w.size - o), b);
-  });
+import { pseudoRandom } from "../tools.ts";
+
+const PARTS = 10;
+const CHUNKS = 1024;
+const PART = CHUNKS * CHUNK_SIZE;
+
+const pair = await generateKeyPair();
+const envelope = await newEnvelope([pair.recipient]);
+const key = await PayloadKey.derive(envelope.fileKey, envelope.nonce);
+const plain = pseudoRandom(PART);
+const sealed = new Uint8Array(CHUNKS * SEALED_CHUNK_SIZE);
+const opened = new Uint8Array(PART);
+
+async function* repeated(): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i < PARTS; i++) yield await Promise.resolve(plain);
+}
+
+async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of stream);
+}
+
+async function eachPart(work: (part: number) => Promise<unknown>): Promise<void> {
+  for (let part = 0; part < PARTS; part++) await work(part);
+}
+
+async function write(buffer: (writer: AgeWriter) => Uint8Array<ArrayBuffer> | undefined): Promise<void> {
+  const readAt = (_offset: number, length: number) => Promise.resolve(plain.subarray(0, length));
+  const writer = await AgeWriter.open(envelope, { size: PARTS * PART, readAt });
+  const reused = buffer(writer);
+  await eachPart((part) => writer.part(part * PART, PART, reused));
+}
+
+const WORK: readonly [name: string, work: () => Promise<void>][] = [
+  ["encrypt", () => eachPart((part) => key.sealInto(sealed, part * CHUNKS, plain, false))],
+  [
+    "encrypt, decrypt, compare",
+    () => eachPart((part) => key.sealInto(sealed, part * CHUNKS, plain, false, true)),
+  ],
+  ["decrypt", () => eachPart(() => key.openInto(opened, (PARTS - 1) * CHUNKS, sealed, false))],
+  ["AgeWriter, one buffer", () => write((writer) => new Uint8Array(writer.bufferSize(PART)))],
+  ["AgeWriter, a buffer per part", () => write(() => undefined)],
+  ["encryptStream", () => drain(encryptStream(repeated(), envelope))],
+  [
+    "both streams",
+    () => drain(decryptStream(encryptStream(repeated(), envelope), { identities: [pair.identity] })),
+  ],
+];
+
+for (const [name, work] of WORK) {
+  let best = Infinity;
+  for (let run = 0; run < 3; run++) {
+    const start = performance.now();
+    await work();
+    best = Math.min(best, performance.now() - start);
+  }
+  const rate = PARTS * PART / 1e6 / (best / 1000);
+  console.log(`${name.padEnd(30)}${rate.toFixed(0).padStart(6)} MB/s`);
 }

@@ -17,7 +17,7 @@ export const hybridIdentity = "AGE-SECRET-KEY-PQ-1XX76JRALNLXDMEW0CRK45QMCCH4X06
 export const fileKey = fromHex("000102030405060708090a0b0c0d0e0f");
 export const nonce = fromHex("101112131415161718191a1b1c1d1e1f");
 
-/** An envelope for the classic key above; its header is 200 bytes. */
+/** An envelope for the classic key above; its header is 168 bytes. */
 export async function classicEnvelope(): Promise<Envelope> {
   return { ...await makeHeader([classic.recipient]), nonce };
 }
