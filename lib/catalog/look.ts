@@ -26,7 +26,8 @@ export interface VersionRow {
 
 const PAGE = 20_000;
 
-const VERSION_COLUMNS = `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
+const VERSION_COLUMNS =
+  `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
   v.seen, v.ended, v.ending, p.name AS volume,
   EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged`;
 

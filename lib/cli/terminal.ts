@@ -54,7 +54,9 @@ export function json(terminal: Terminal, value: unknown): void {
 export function showError(terminal: Terminal, error: unknown, debug: boolean): void {
   const label = styled(terminal, "red", "Error:");
   terminal.err(`${label} ${printable(messageOf(error))}\n`);
-  if (error instanceof ColdframeError && error.hint !== undefined) terminal.err(`→ ${printable(error.hint)}\n`);
+  if (error instanceof ColdframeError && error.hint !== undefined) {
+    terminal.err(`→ ${printable(error.hint)}\n`);
+  }
   if (debug) terminal.err(stackOf(error) + "\n");
 }
 

@@ -2,7 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { formatIdentityFile, generateKeyPair, type KeyKind, parseIdentityFile, parseRecipient } from "../age/keys.ts";
+import {
+  formatIdentityFile,
+  generateKeyPair,
+  type KeyKind,
+  parseIdentityFile,
+  parseRecipient,
+} from "../age/keys.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
 import { type ConfigChoices, renderConfig } from "../home/config.ts";
 import { type Home, homeError, homePaths, makeHome } from "../home/home.ts";

@@ -95,7 +95,8 @@ async function atRealPath(home: Home): Promise<Home> {
   return { ...home, paths: { ...home.paths, root } };
 }
 
-async function openHomeCatalog(home: Home, env: OpenOptions["env"]): Promise<Database> {
+/** Opens the catalog of a home, on its disk or on the server that its settings name. */
+export async function openHomeCatalog(home: Home, env: OpenOptions["env"]): Promise<Database> {
   const place = home.config.catalog ?? home.paths.catalog;
   const fresh = { archive: randomBytes(16).toString("hex"), opaqueKey: randomBytes(32).toString("hex") };
   try {
@@ -111,7 +112,14 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const storeAt = (url: string) => {
     const known = stores.get(url);
     if (known !== undefined) return known;
-    const context = { env, fetch, signal, now, home: home.paths.root, warn: (line: string) => report.warn(line) };
+    const context = {
+      env,
+      fetch,
+      signal,
+      now,
+      home: home.paths.root,
+      warn: (line: string) => report.warn(line),
+    };
     const opened = openOnce(db, url, context);
     stores.set(url, opened);
     return opened;
@@ -119,7 +127,17 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const staging = options.staging ?? home.config.staging ?? defaultStore(home);
   const cold = options.cold ?? home.config.cold ?? defaultStore(home);
   const archive = await archiveIdentity(db);
-  return { home, db, archive, report, signal, now, storeAt, staging: () => storeAt(staging), cold: () => storeAt(cold) };
+  return {
+    home,
+    db,
+    archive,
+    report,
+    signal,
+    now,
+    storeAt,
+    staging: () => storeAt(staging),
+    cold: () => storeAt(cold),
+  };
 }
 
 /**
@@ -128,7 +146,11 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
  */
 async function openOnce(db: Database, url: string, context: StoreContext): Promise<Store> {
   const store = await openStore(url, context, { create: !await isStoreKnown(db, url) });
-  return retrying(store, { ...RETRY_DEFAULTS, ...(context.signal && { signal: context.signal }), warn: context.warn });
+  return retrying(store, {
+    ...RETRY_DEFAULTS,
+    ...(context.signal && { signal: context.signal }),
+    warn: context.warn,
+  });
 }
 
 function defaultStore(home: Home): string {

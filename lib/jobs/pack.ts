@@ -4,7 +4,13 @@ import { randomBytes } from "node:crypto";
 import { link, open, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { newEnvelope } from "../age/header.ts";
-import { planVolume, type Reference, unlistedReferences, waitingFiles, type WaitingFile } from "../catalog/volumes.ts";
+import {
+  planVolume,
+  type Reference,
+  unlistedReferences,
+  type WaitingFile,
+  waitingFiles,
+} from "../catalog/volumes.ts";
 import { ColdframeError, messageOf, systemCode } from "../errors.ts";
 import { makeFolder, syncFolder } from "../files.ts";
 import { writeAt } from "../store/file/io.ts";
@@ -175,11 +181,17 @@ function packError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (error instanceof ColdframeError || code === undefined) return error;
   if (code === "EEXIST") {
-    return new ColdframeError("exists", `${path} is already there`, { hint: "Choose another folder with --out." });
+    return new ColdframeError("exists", `${path} is already there`, {
+      hint: "Choose another folder with --out.",
+    });
   }
   const what = code === "ENOSPC" ? "the disk is full" : messageOf(error);
-  return new ColdframeError(code === "ENOSPC" ? "store-full" : "store-denied", `cannot write ${path}: ${what}`, {
-    hint: "Choose another folder with --out.",
-    cause: error,
-  });
+  return new ColdframeError(
+    code === "ENOSPC" ? "store-full" : "store-denied",
+    `cannot write ${path}: ${what}`,
+    {
+      hint: "Choose another folder with --out.",
+      cause: error,
+    },
+  );
 }

@@ -1,7 +1,13 @@
 /** Scanning: bringing the catalog up to date with the folders. */
 
 import { ensureSource, listSources, markScanned, type Source } from "../catalog/sources.ts";
-import { endVersions, type HashedFile, knownVersions, type KnownVersion, recordHashed } from "../catalog/versions.ts";
+import {
+  endVersions,
+  type HashedFile,
+  type KnownVersion,
+  knownVersions,
+  recordHashed,
+} from "../catalog/versions.ts";
 import { ColdframeError, hasCode } from "../errors.ts";
 import { compare } from "../scan/compare.ts";
 import type { FoundFile } from "../scan/found.ts";

@@ -1,9 +1,9 @@
 /** The main job: scan → stage → seal → confirm → snapshot → tidy staging → report. */
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
-import { type Reference, unlistedReferences, waitingFiles, type WaitingFile } from "../catalog/volumes.ts";
+import { type Reference, unlistedReferences, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import { planVolumes } from "../plan/plan.ts";
-import { type FileProblem, scanSources, type ScanOptions, type ScanReport } from "./scan.ts";
+import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
@@ -73,7 +73,9 @@ class Syncing {
 
   async run(): Promise<SyncReport> {
     let scan = await scanSources(this.#session, this.#options);
-    const catalogChanged = scan.sources.some(({ added, changed, moved, gone }) => added + changed + moved + gone > 0);
+    const catalogChanged = scan.sources.some(({ added, changed, moved, gone }) =>
+      added + changed + moved + gone > 0
+    );
     for (let round = 1; await this.#storeOnce() && round < ROUNDS; round++) {
       const again = await scanSources(this.#session, this.#options);
       scan = { ...again, sources: again.sources.map((source, i) => mergeCounts(scan.sources[i], source)) };
@@ -161,7 +163,8 @@ export function planWaiting(
   };
   return planVolumes(waiting, {
     volumeSize,
-    measure: (files, volume) => measureVolume({ ...draft, files, references: volume === 0 ? references : [] }),
+    measure: (files, volume) =>
+      measureVolume({ ...draft, files, references: volume === 0 ? references : [] }),
   });
 }
 
@@ -188,7 +191,10 @@ function summaryOf(report: SyncReport): unknown {
     staged: report.staged,
     sealed: report.sealed.map((volume) => volume.name),
     waiting: report.waiting,
-    problems: report.scan.sources.reduce((sum, source) => sum + source.problems.length, report.changed.length),
+    problems: report.scan.sources.reduce(
+      (sum, source) => sum + source.problems.length,
+      report.changed.length,
+    ),
   };
 }
 

@@ -21,7 +21,11 @@ const PIECE = 4 * 1024 * 1024;
 const AHEAD = 3;
 
 /** A range as a stream, with the next pieces on their way while one is used. */
-export async function* readAhead(access: RandomAccess, offset: number, length: number): AsyncGenerator<Bytes> {
+export async function* readAhead(
+  access: RandomAccess,
+  offset: number,
+  length: number,
+): AsyncGenerator<Bytes> {
   const end = offset + length;
   const queue: Promise<Bytes>[] = [];
   let next = offset;

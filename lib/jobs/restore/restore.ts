@@ -53,7 +53,8 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   const versions = await selectVersions(session.db, request);
   if (versions.length === 0) {
     throw new ColdframeError("nothing-found", `nothing matches ${request.patterns.join(" ")}`, {
-      hint: "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
+      hint:
+        "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
     });
   }
   const bytes = versions.reduce((sum, version) => sum + version.size, 0);
@@ -113,7 +114,10 @@ class Restoring {
 
   async #tasks(versions: readonly VersionRow[]): Promise<Task[]> {
     const byContent = Map.groupBy(versions, (version) => version.content);
-    const places = Map.groupBy(await placesOf(this.#session.db, [...byContent.keys()]), (place) => place.content);
+    const places = Map.groupBy(
+      await placesOf(this.#session.db, [...byContent.keys()]),
+      (place) => place.content,
+    );
     const tasks: Task[] = [];
     for (const [content, files] of byContent) {
       const found = places.get(content) ?? [];
@@ -211,7 +215,9 @@ class Restoring {
   async #openObject(place: Place): Promise<RandomAccess> {
     const store = await this.#session.storeAt(place.store);
     const object = objectAccess(store, place.key, place.size);
-    return place.key.endsWith(".age") ? await decryptAccess(object, await this.#request.unlock(), place.key) : object;
+    return place.key.endsWith(".age")
+      ? await decryptAccess(object, await this.#request.unlock(), place.key)
+      : object;
   }
 
   #fail(path: string, error: unknown): void {
@@ -223,7 +229,14 @@ class Restoring {
   #throwIfFatal(error: unknown): void {
     this.#session.signal.throwIfAborted();
     if (!(error instanceof ColdframeError)) return;
-    const fatal = ["key-missing", "key-wrong", "passphrase", "store-full", "store-missing", "store-unreachable"];
+    const fatal = [
+      "key-missing",
+      "key-wrong",
+      "passphrase",
+      "store-full",
+      "store-missing",
+      "store-unreachable",
+    ];
     if (fatal.includes(error.code)) throw error;
   }
 }
@@ -274,7 +287,9 @@ class Cutter {
     for (let missing = length; missing > 0;) {
       if (this.#rest.length === 0) {
         const next = await this.#pieces.next();
-        if (next.done === true) throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
+        if (next.done === true) {
+          throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
+        }
         this.#rest = next.value;
       }
       const piece = this.#rest.subarray(0, missing);

@@ -58,7 +58,10 @@ export class Target {
    */
   async begin(file: WantedFile): Promise<RestoredFile> {
     const path = this.#locate(file.path);
-    const temporary = join(dirname(path), `.${basename(path).slice(0, 40)}.${randomBytes(6).toString("hex")}.part`);
+    const temporary = join(
+      dirname(path),
+      `.${basename(path).slice(0, 40)}.${randomBytes(6).toString("hex")}.part`,
+    );
     try {
       await this.#ensureFolder(dirname(path));
       const handle = await open(temporary, "wx", 0o600);
@@ -80,7 +83,10 @@ export class Target {
     const local = join(this.root, ...parts);
     const safe = parts.every((part) => part !== "" && part !== "." && part !== ".." && !part.includes("\0"));
     if (safe && local.startsWith(this.root.endsWith(sep) ? this.root : this.root + sep)) return local;
-    throw new ColdframeError("damaged", `refusing to restore outside of ${this.root}: ${JSON.stringify(path)}`);
+    throw new ColdframeError(
+      "damaged",
+      `refusing to restore outside of ${this.root}: ${JSON.stringify(path)}`,
+    );
   }
 }
 
