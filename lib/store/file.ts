@@ -139,7 +139,8 @@ class FileStore implements Store {
   /** Runs what makes a file in the folder of unfinished things, which a copied store may lack. */
   async #inTemp<T>(body: () => Promise<T>): Promise<T> {
     // Before the first write, not on opening: a store may be opened only to be read.
-    this.#swept ??= sweepTemp(this.#disk.temp, this.#disk.context.now());
+    // Whether it worked matters to nobody: the write that follows will say what is wrong.
+    this.#swept ??= sweepTemp(this.#disk.temp, this.#disk.context.now()).catch(() => {});
     await this.#swept;
     try {
       return await body();
