@@ -190,7 +190,10 @@ class FileUpload implements Upload {
   async #assertPublished(receipts: readonly PartReceipt[]): Promise<void> {
     const path = this.#disk.objectPath(this.key);
     const found = await stat(path).catch(undefinedIfAbsent);
-    if (found === undefined) throw gone(this.key);
+    if (found === undefined) {
+      await this.#disk.verify();
+      throw gone(this.key);
+    }
     const same = found.isFile() && found.size === this.size && await this.#holds(path, receipts);
     if (!same) throw new StoreError("object-exists", `${path} is already there, with other bytes`);
   }
