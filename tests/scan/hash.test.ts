@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
+  closeSync,
   mkdirSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -109,7 +113,7 @@ async function afterwards(size: number, happen: (path: string) => void): Promise
   });
 }
 
-for (const [way, size] of [["small", 5], ["medium", MiB], ["large", LARGE + MiB]] as const) {
+for (const [way, size] of [["small", 8], ["medium", MiB], ["large", LARGE + MiB]] as const) {
   test(`a ${way} file that grew since the walk is reported as changed`, async () => {
     const result = await afterwards(size, (path) => appendFileSync(path, "x"));
     assert.ok(
@@ -176,19 +180,39 @@ testWith(["mkfifo"], "a FIFO or a socket in the place of a file does not hang th
   });
 });
 
-for (const [way, size] of [["medium", 7 * MiB], ["large", 40 * MiB]] as const) {
-  test(`a ${way} file that changes while it is read is reported as changed`, async () => {
-    await withFolder(async (root) => {
-      await plant(root, { "f": pseudoRandom(size) });
-      const { files } = await walkAll(root);
-      const reading = hashFiles(root, [files], { inodes: true, lanes: LANES }).next();
-      // The file is open by now and its first read on the way.
-      await Promise.resolve();
-      appendFileSync(join(root, "f"), "x");
-      const results: readonly HashResult[] = (await reading).value ?? [];
-      assert.deepEqual(results.map((result) => result.kind), ["changed"]);
+for (const [way, size] of [["small", 8], ["medium", MiB], ["large", LARGE + MiB]] as const) {
+  for (
+    const [change, happen] of [
+      ["grows", (path: string) => appendFileSync(path, "x")],
+      ["is cut", (path: string) => truncateSync(path, 1)],
+      ["is written over", (path: string) => writeOver(path)],
+    ] as const
+  ) {
+    test(`a ${way} file that ${change} while it is read is reported as changed`, async () => {
+      await withFolder(async (root) => {
+        await plant(root, { "f": pseudoRandom(size) });
+        utimesSync(join(root, "f"), 1_000, 1_000);
+        const { files } = await walkAll(root);
+        let reads = 0;
+        const onBytes = () => void (reads++ === 0 && happen(join(root, "f")));
+        const results: HashResult[] = [];
+        for await (const batch of hashFiles(root, [files], { inodes: true, lanes: LANES, onBytes })) {
+          results.push(...batch);
+        }
+        assert.deepEqual(results.map((result) => result.kind), ["changed"]);
+        assert.ok(
+          results.every((result) => result.kind === "changed" && /while it was read/.test(result.what)),
+        );
+      });
     });
-  });
+  }
+}
+
+/** Other bytes in the same file, which keeps its size. */
+function writeOver(path: string): void {
+  const fd = openSync(path, "r+");
+  writeSync(fd, "changed", 0);
+  closeSync(fd);
 }
 
 test("without trust in inodes, a new number alone is no change", async () => {
