@@ -200,7 +200,8 @@ export async function encrypted(
   const writer = await AgeWriter.open(upload, plain, upload.key);
   return {
     size: writer.size,
-    part: (offset, length) => writer.part(offset, length),
+    part: (offset, length, buffer) => writer.part(offset, length, buffer),
+    bufferSize: (length) => writer.bufferSize(length),
     prove: () => plain.settle(),
   };
 }
