@@ -54,6 +54,8 @@ export interface S3Store extends Store {
 export interface S3Options {
   /** Ms without a byte after which a connection counts as dead. */
   readonly stall?: number;
+  /** The part size of objects that it does for, in bytes: at least 5 MiB at real servers. */
+  readonly partSize?: number;
 }
 
 /**
@@ -68,14 +70,14 @@ export async function openS3(url: string, context: StoreContext, options: S3Opti
   const endpoint = location.endpoint ?? parseEndpoint(aws.endpoint);
   const region = location.region ?? aws.region ?? usualRegion(endpoint);
   const address = addressOf(location.bucket, region, endpoint, location.style);
-  const { stall = 60_000 } = options;
+  const { stall = 60_000, partSize = USUAL_PART } = options;
   const client = new S3Client({ address, region, credentials: aws.credentials, context, stall });
   const abilities = new Abilities(
     location.checksum,
     address.aws,
     (message) => context.warn(`${url}: ${message}`),
   );
-  return new S3(url, location, new Bucket(client, abilities, location.prefix, address.aws));
+  return new S3(url, location, new Bucket(client, abilities, location.prefix, address.aws), partSize);
 }
 
 /** AWS needs to be told; other servers mostly do not care, or take this one as their own name. */
@@ -96,12 +98,13 @@ const PROOF_SIZE = 1024 * 1024;
 
 class S3 implements S3Store {
   readonly url: string;
-  readonly maxPut = USUAL_PART;
+  readonly maxPut: number;
   readonly #location: S3Location;
   readonly #bucket: Bucket;
 
-  constructor(url: string, location: S3Location, bucket: Bucket) {
+  constructor(url: string, location: S3Location, bucket: Bucket, partSize: number) {
     this.url = url;
+    this.maxPut = partSize;
     this.#location = location;
     this.#bucket = bucket;
   }
@@ -229,7 +232,7 @@ class S3 implements S3Store {
   }
 
   async beginUpload(key: string, size: number, options: WriteOptions): Promise<Upload> {
-    const partSize = partSizeFor(size);
+    const partSize = partSizeFor(size, this.maxPut);
     const { uploadId, checksum, fixed } = await this.#bucket.abilities.negotiate((use) =>
       this.#createUpload(key, partSize, options.kind, use.checksum)
     );
@@ -276,7 +279,9 @@ class S3 implements S3Store {
     token: string,
     known: readonly PartReceipt[],
   ): Promise<Upload | undefined> {
-    const partSize = partSizeOf(known, size);
+    // Without an id the request would be for the object.
+    if (token === "") return undefined;
+    const partSize = partSizeOf(known, size, this.maxPut);
     try {
       const { parts, algorithm } = await listParts(this.#bucket.client, this.#bucket.fullKey(key), token);
       const checksum = kindOf(algorithm) ??

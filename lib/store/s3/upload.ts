@@ -35,12 +35,12 @@ const MAX_PART = 5 * 1024 * MIB;
 export const USUAL_PART = 16 * MIB;
 
 /**
- * The part size for an object, in bytes: a whole number of MiB.
+ * The part size for an object of `size` bytes: `usual`, or as many MiB as it takes.
  *
  * @throws StoreError `store-full` when no part size would do
  */
-export function partSizeFor(size: number): number {
-  const partSize = Math.max(USUAL_PART, Math.ceil(size / MAX_PARTS / MIB) * MIB);
+export function partSizeFor(size: number, usual = USUAL_PART): number {
+  const partSize = Math.max(usual, Math.ceil(size / MAX_PARTS / MIB) * MIB);
   if (partSize > MAX_PART) {
     throw new StoreError("store-full", `an object of ${size} bytes is more than S3 takes`);
   }
@@ -241,8 +241,8 @@ function sameBytes(part: ListedPart, receipt: PartReceipt): boolean {
  * The part size an upload was begun with, which another release may have chosen otherwise: the one that
  * every receipt fits.
  */
-export function partSizeOf(known: readonly PartReceipt[], size: number): number {
-  const usual = partSizeFor(size);
+export function partSizeOf(known: readonly PartReceipt[], size: number, smallest = USUAL_PART): number {
+  const usual = partSizeFor(size, smallest);
   const fits = (partSize: number) =>
     known.every(({ index, size: bytes }) =>
       index < partCount(size, partSize) && partRange(size, partSize, index).length === bytes
