@@ -9,6 +9,7 @@
 import { type Bytes, fromBase64, fromHex, toBase64, toHex } from "../../bytes.ts";
 import { hasCode, StoreError } from "../../errors.ts";
 import { type ObjectInfo, partCount, partRange, type PartReceipt, type Upload } from "../store.ts";
+import { unknownHeader } from "./abilities.ts";
 import type { Bucket } from "./bucket.ts";
 import {
   answerAgrees,
@@ -86,27 +87,34 @@ export class S3Upload implements Upload {
 
   async send(index: number, body: Bytes): Promise<PartReceipt> {
     this.#assertPart(index, body.length);
+    try {
+      return await this.#sendOnce(index, body);
+    } catch (error) {
+      // The first word this process has with a server that refuses checksums, when an upload is resumed.
+      if (this.#fixed || this.#checksum === "md5" || !unknownHeader(error)) throw error;
+      this.#fallBack();
+      return await this.#sendOnce(index, body);
+    }
+  }
+
+  async #sendOnce(index: number, body: Bytes): Promise<PartReceipt> {
     const check = await checkBody(this.#checksum, body);
-    const query = { partNumber: String(index + 1), uploadId: this.token };
-    const answer = await this.#bucket.client.call({
+    const { headers } = await this.#bucket.client.call({
       operation: "UploadPart",
       method: "PUT",
       key: this.#bucket.fullKey(this.key),
-      query,
+      query: { partNumber: String(index + 1), uploadId: this.token },
       headers: check.headers,
       body,
       sha256: check.sha256,
     });
-    if (answerAgrees(check, body, answer.headers) === false) {
-      throw new StoreError("damaged", `part ${index + 1} of ${this.key} arrived with another checksum`, {
-        transient: true,
-      });
+    const part = `part ${index + 1} of ${this.key}`;
+    if (answerAgrees(check, body, headers) === false) {
+      throw new StoreError("damaged", `${part} arrived with another checksum`, { transient: true });
     }
-    if (!this.#fixed && check.kind !== "md5" && !answerSpeaks(check.kind, answer.headers)) this.#fallBack();
-    const etag = etagOf(answer.headers);
-    if (etag === "") {
-      throw new StoreError("store-protocol", `the store gave no ETag for part ${index + 1} of ${this.key}`);
-    }
+    if (!this.#fixed && check.kind !== "md5" && !answerSpeaks(check.kind, headers)) this.#fallBack();
+    const etag = etagOf(headers);
+    if (etag === "") throw new StoreError("store-protocol", `the store gave no ETag for ${part}`);
     return { index, size: body.length, sha256: check.sha256, tag: tagOf(check, etag) };
   }
 
