@@ -64,7 +64,7 @@ export class Bucket {
       this.#seen = true;
       return answer.headers;
     } catch (error) {
-      if (!(error instanceof S3Error)) throw error;
+      if (!(error instanceof S3Error) || error.transient) throw error;
       const { status } = error.refusal;
       // A HEAD has no body to say why: a missing bucket and a missing object look the same, and so do a
       // wrong key and a missing permission. A listing of at most one key tells them apart.
