@@ -1,31 +1,15 @@
 /** The `s3:` store against the suite of every store, on a strict server and on servers that know less. */
 
-import { openS3, type S3Options, type S3Store } from "../../lib/store/s3/s3.ts";
-import { type Quirks, type S3Server, startS3 } from "../servers/s3/server.ts";
+import { type Quirks, startS3 } from "../servers/s3/server.ts";
 import { storeConformance } from "./conformance.ts";
-import { testContext } from "./context.ts";
+import { openOn } from "./s3-open.ts";
 
-/** The smallest part that S3 takes. */
-const PART = 5 * 1024 * 1024;
-
-function open(server: S3Server, query = "", warn?: (message: string) => void): Promise<S3Store> {
-  const url = `s3://bucket/some%20photos?region=${server.region}&endpoint=${server.url}${query}`;
-  const env = {
-    AWS_ACCESS_KEY_ID: server.accessKey,
-    AWS_SECRET_ACCESS_KEY: server.secretKey,
-    HOME: "/nowhere",
-  };
-  const options: S3Options = { partSize: PART };
-  return openS3(url, testContext(warn === undefined ? { env } : { env, warn }), options);
-}
-
-function conformance(name: string, quirks: Quirks, query = "", warn?: (message: string) => void): void {
+function conformance(name: string, quirks: Quirks, query = ""): void {
   storeConformance(name, async () => {
-    const server = await startS3({ quirks });
-    server.addBucket("bucket");
+    const server = await startS3({ quirks, buckets: ["bucket"] });
     return {
-      store: await open(server, query, warn),
-      reopen: () => open(server, query, warn),
+      store: await openOn(server, { query }),
+      reopen: () => openOn(server, { query }),
       close: () => server.stop(),
     };
   });
