@@ -3,6 +3,7 @@
 import { StoreError } from "../errors.ts";
 import type { StoreContext } from "./context.ts";
 import { openFile } from "./file.ts";
+import { openS3 } from "./s3/s3.ts";
 import type { Store } from "./store.ts";
 
 /** How to open a store. */
@@ -15,6 +16,7 @@ type Opener = (url: string, context: StoreContext, options: OpenOptions) => Prom
 
 const OPENERS: ReadonlyMap<string, Opener> = new Map([
   ["file", openFile],
+  ["s3", (url, context) => openS3(url, context)],
 ]);
 
 /**
