@@ -224,11 +224,9 @@ class DriveUpload implements Upload {
   async #assertWhole(mine: DriveFile): Promise<void> {
     if (mine.size === this.size || mine.properties["coldframe"] === "object") return;
     const kept = await this.#kept();
-    if (kept === this.size) return;
-    throw new StoreError(
-      "store-protocol",
-      `${this.key} cannot be completed: Drive has ${kept} of ${this.size} bytes`,
-    );
+    const message = `${this.key} cannot be completed: Drive has ${kept} of ${this.size} bytes`;
+    // All are there and the file does not show it: Drive is a moment behind.
+    throw new StoreError("store-protocol", message, { transient: kept === this.size });
   }
 
   async #publish(mine: DriveFile): Promise<void> {
