@@ -32,12 +32,13 @@ import {
 
 /** Each part costs one sync, so not too small; each is in memory while it is sent, so not too large. */
 const PART_SIZE = 8 * 1024 * 1024;
+const MAX_PUT = 8 * 1024 * 1024;
 
 /** How to open a `file:` store. */
 export interface FileStoreOptions extends DiskOptions {
   /** Makes the folder and marks it as a store. Only for a user's first use: see `store-missing`. */
   readonly create?: boolean;
-  /** Bytes of a part, and of the largest `put`; 8 MiB unless a test says otherwise. */
+  /** Bytes of a part of a new upload; 8 MiB unless a test says otherwise. */
   readonly partSize?: number;
 }
 
@@ -63,13 +64,14 @@ export async function openFile(
 class FileStore implements Store {
   /** With the absolute path, so that it still means this folder when it is kept. */
   readonly url: string;
-  readonly maxPut: number;
+  readonly maxPut = MAX_PUT;
   readonly #disk: Disk;
+  readonly #partSize: number;
 
   constructor(disk: Disk, partSize: number) {
     this.url = `file:${disk.root}`;
-    this.maxPut = partSize;
     this.#disk = disk;
+    this.#partSize = partSize;
   }
 
   list(prefix: string): AsyncIterable<ObjectInfo> {
@@ -145,7 +147,7 @@ class FileStore implements Store {
 
   async beginUpload(key: string, size: number, { kind }: WriteOptions): Promise<Upload> {
     const path = this.#disk.objectPath(key);
-    const plan = { key, kind, size, partSize: this.maxPut };
+    const plan = { key, kind, size, partSize: this.#partSize };
     return await this.#disk.run("write", path, () => this.#inTemp(() => beginUpload(this.#disk, plan)));
   }
 

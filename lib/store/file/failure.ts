@@ -61,6 +61,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOMEDIUM: GONE,
   ENAMETOOLONG: { ...BAD_NAME, words: "the name is too long" },
   EILSEQ: BAD_NAME,
+  // Where a missing file is an answer, the store has taken it as one before it comes here.
+  ENOENT: { ...BAD_NAME, words: "it is gone, or the file system cannot hold this name" },
   EINVAL: BAD_NAME,
   EXDEV: {
     code: "store-protocol",

@@ -68,6 +68,12 @@ function badUrl(url: string, why: string): StoreError {
 }
 
 /**
+ * Characters Windows gives another meaning (`\` climbs, `:` names an alternate data stream) or refuses, and
+ * the dots and spaces that it drops from the end of a name.
+ */
+const NOT_ON_WINDOWS = /["*:<>?\\|\p{Cc}]|[. ](?:\/|$)/u;
+
+/**
  * The path of an object.
  *
  * @throws StoreError `store-protocol` for a key that no store takes, or that would land on the store's own
@@ -77,8 +83,7 @@ export function objectPath(root: string, key: string, windows: boolean): string 
   assertKey(key);
   const segments = key.split("/");
   const own = isOwnName(segments[0] ?? "");
-  // `\` would climb and `:` would name an alternate data stream.
-  if (own || (windows && /[\\:]/.test(key))) {
+  if (own || (windows && NOT_ON_WINDOWS.test(key))) {
     throw new StoreError("store-protocol", `not a usable key in a file: store: ${JSON.stringify(key)}`);
   }
   return join(root, ...segments);

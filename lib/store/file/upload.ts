@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, opendir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bytes, toHex, utf8 } from "../../bytes.ts";
-import { messageOf, StoreError, systemCode } from "../../errors.ts";
+import { messageOf, StoreError } from "../../errors.ts";
 import { partsChecksum, sha256Hex } from "../checksum.ts";
 import {
   type ObjectInfo,
@@ -19,7 +19,7 @@ import {
   type UploadInfo,
 } from "../store.ts";
 import type { Disk } from "./disk.ts";
-import { hashRange, undefinedIfAbsent, withFile, writeAt, writeNewFile } from "./io.ts";
+import { hashRange, isAbsent, undefinedIfAbsent, withFile, writeAt, writeNewFile } from "./io.ts";
 import { infoOf } from "./list.ts";
 
 /** Also a guard: a token is part of a path, and comes back from outside. */
@@ -226,7 +226,7 @@ class FileUpload implements Upload {
       try {
         return await body();
       } catch (error) {
-        if (systemCode(error) !== "ENOENT") throw error;
+        if (!isAbsent(error) || await stat(this.#path).catch(undefinedIfAbsent) !== undefined) throw error;
         await this.#disk.verify();
         throw gone(this.key);
       }
