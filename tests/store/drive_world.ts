@@ -26,14 +26,11 @@ export interface Setting {
 
 /** Runs a test with a Drive of its own, in which ada@example.com is signed in with scope drive.file. */
 export async function withSetting(body: (setting: Setting) => Promise<void>): Promise<void> {
-  await withDrive((server) => withFolder((home) => body0(server, home, body)));
+  await withDrive((server) => withFolder(async (home) => await body(await prepare(server, home))));
 }
 
-async function body0(
-  server: DriveServer,
-  home: string,
-  body: (setting: Setting) => Promise<void>,
-): Promise<void> {
+/** Makes an account, an OAuth client and a sign-in. */
+export async function prepare(server: DriveServer, home: string): Promise<Setting> {
   const account = server.world.addUser("ada@example.com");
   const client = server.world.addClient("cold.apps.googleusercontent.com");
   const warnings: string[] = [];
@@ -42,7 +39,7 @@ async function body0(
   await signInAs(context, server, account.email, client);
   const open = (url = "gdrive:Coldframe", options: DriveStoreOptions = {}) =>
     openDrive(url, context, { create: true, ...options });
-  await body({ server, context, home, client, account, warnings, open });
+  return { server, context, home, client, account, warnings, open };
 }
 
 /** The surroundings of a store: the server's addresses and its clock. */

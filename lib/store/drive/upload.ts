@@ -9,7 +9,7 @@
  * The token is the id and the session, with a blank between.
  */
 
-import type { Bytes } from "../../bytes.ts";
+import { type Bytes, utf8 } from "../../bytes.ts";
 import { StoreError } from "../../errors.ts";
 import { sha256Hex } from "../checksum.ts";
 import { type ObjectInfo, partRange, type PartReceipt, type Upload } from "../store.ts";
@@ -57,7 +57,9 @@ export async function resumeDriveUpload(
   token: string,
   known: readonly PartReceipt[],
 ): Promise<Upload | undefined> {
-  const { id, session } = parseToken(token);
+  const parsed = parseToken(token);
+  if (parsed === undefined) return undefined;
+  const { id, session } = parsed;
   const file = await getFile(shelf.api, id);
   if (file === undefined || keyOf(file.properties) !== key) return undefined;
   const progress = await progressOf(shelf, file, session, size);
@@ -66,7 +68,8 @@ export async function resumeDriveUpload(
     return undefined;
   }
   const kept = progress.kind === "whole" ? size : progress.kept;
-  const confirmed = wholeParts(known, size, partSize, kept);
+  const isOurs = (receipt: PartReceipt) => receipt.tag === receiptTag(token, receipt.index, receipt.sha256);
+  const confirmed = wholeParts(known.filter(isOurs), size, partSize, kept);
   return new DriveUpload(shelf, { key, size, partSize, id, session, confirmed }, progress);
 }
 
@@ -77,7 +80,9 @@ export function tokenOf(file: DriveFile): string {
 
 /** Ends the session of a token and removes its file, unless that has become an object. */
 export async function abortDriveUpload(shelf: Shelf, token: string): Promise<void> {
-  const { id, session } = parseToken(token);
+  const parsed = parseToken(token);
+  if (parsed === undefined) return;
+  const { id, session } = parsed;
   if (session !== "") await cancelSession(shelf.api, session);
   await forgetPending(shelf, id);
 }
@@ -155,7 +160,8 @@ class DriveUpload implements Upload {
       );
     }
     await this.#sendUpTo(offset, body);
-    return { index, size: length, sha256: sha256Hex(body), tag: "" };
+    const sha256 = sha256Hex(body);
+    return { index, size: length, sha256, tag: receiptTag(this.token, index, sha256) };
   }
 
   /** Sends what the session lacks of a part: all of it, its end, or nothing. */
@@ -245,13 +251,18 @@ function formatToken(id: string, session: string): string {
   return session === "" ? id : `${id} ${session}`;
 }
 
-function parseToken(token: string): { id: string; session: string } {
-  const [id = "", session = ""] = token.split(" ");
-  // A session is a path of ours: the access token goes with it, so a token from elsewhere gets nowhere.
-  if (!/^[\w-]+$/.test(id) || (session !== "" && !session.startsWith("/upload/drive/"))) {
-    throw new StoreError("store-protocol", "that is not the token of an upload to Drive");
-  }
-  return { id, session };
+function parseToken(token: string): { id: string; session: string } | undefined {
+  // A session is a path of the API's: the access token goes with it, so a token from elsewhere gets nowhere.
+  const [, id, session = ""] = /^([\w-]+)(?: (\/upload\/drive\/\S+))?$/.exec(token) ?? [];
+  return id === undefined ? undefined : { id, session };
+}
+
+/**
+ * What shows that a receipt is of this upload: Drive itself cannot tell one part from another until all of
+ * them are there.
+ */
+function receiptTag(token: string, index: number, sha256: string): string {
+  return sha256Hex(utf8(`${token} ${index} ${sha256}`)).slice(0, 32);
 }
 
 function assertPartSize(partSize: number): void {

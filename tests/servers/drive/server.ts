@@ -38,6 +38,7 @@ export class DriveServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = await receive(request);
+    this.world.now++;
     this.log.push(`${exchange.method} ${exchange.url.pathname}`);
     const fault = this.faults.next(exchange);
     const reply = await this.#replyWith(exchange, fault);
@@ -110,18 +111,26 @@ export class DriveServer {
   }
 }
 
-/** Starts a server, gives it to `body` and stops it, whatever happens. */
-export async function withDrive<T>(body: (server: DriveServer) => Promise<T>): Promise<T> {
+/** Starts a server; `close` ends it. */
+export async function startDrive(): Promise<{ server: DriveServer; close(): Promise<void> }> {
   const drive = new DriveServer();
   const server = createServer(drive.listener);
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = addressOf(server.address());
-  drive.origin = `http://127.0.0.1:${port}`;
-  try {
-    return await body(drive);
-  } finally {
+  drive.origin = `http://127.0.0.1:${addressOf(server.address()).port}`;
+  const close = async () => {
     server.closeAllConnections();
     await new Promise((done) => server.close(done));
+  };
+  return { server: drive, close };
+}
+
+/** Starts a server, gives it to `body` and stops it, whatever happens. */
+export async function withDrive<T>(body: (server: DriveServer) => Promise<T>): Promise<T> {
+  const { server, close } = await startDrive();
+  try {
+    return await body(server);
+  } finally {
+    await close();
   }
 }
 
