@@ -26,7 +26,7 @@ const IDS_FIELDS = { kind: true, space: true, ids: true } as const;
 
 /** A file's answer, cut to the request's `fields`; Drive gives four members when none are named. */
 export function fileReply(world: World, principal: Principal, file: StoredFile, url: URL): Reply {
-  const fields = url.searchParams.get("fields") ?? "kind,id,name,mimeType";
+  const fields = url.searchParams.get("fields") || "kind,id,name,mimeType";
   return json(select(describe(world, principal, file), fields, FILE_FIELDS));
 }
 
@@ -63,7 +63,10 @@ function describe(world: World, principal: Principal, file: StoredFile): Record<
 /** A file by its id, or 404 as Drive words it. */
 export function findFile(world: World, principal: Principal, id: string, url: URL): StoredFile {
   const file = world.files.get(id);
-  const hidden = file?.driveId !== undefined && url.searchParams.get("supportsAllDrives") !== "true";
+  // Content is given out without it: rclone's downloads show so.
+  const aware = url.searchParams.get("supportsAllDrives") === "true" ||
+    url.searchParams.get("alt") === "media";
+  const hidden = file?.driveId !== undefined && !aware;
   if (file === undefined || hidden || !world.sees(principal, file)) {
     refuse(404, "notFound", `File not found: ${id}.`, { location: "fileId", locationType: "parameter" });
   }
@@ -84,7 +87,7 @@ export function list(world: World, principal: Principal, url: URL): Reply {
     .filter((file) =>
       file.searchable <= world.now && world.sees(principal, file) && inCorpus(file) && wanted(file)
     );
-  return json(select(page(world, principal, found, asked), asked.get("fields") ?? defaultList, LIST_FIELDS));
+  return json(select(page(world, principal, found, asked), asked.get("fields") || defaultList, LIST_FIELDS));
 }
 
 const defaultList = "kind,nextPageToken,incompleteSearch,files(kind,id,name,mimeType)";
@@ -132,7 +135,7 @@ export function generateIds(world: World, url: URL): Reply {
   const count = Number(url.searchParams.get("count") ?? 10);
   if (!Number.isInteger(count) || count < 1 || count > 1000) badParameter("count");
   const ids = Array.from({ length: count }, () => world.newId());
-  const fields = url.searchParams.get("fields") ?? "*";
+  const fields = url.searchParams.get("fields") || "*";
   return json(select({ kind: "drive#generatedIds", space: "drive", ids }, fields, IDS_FIELDS));
 }
 
@@ -187,7 +190,7 @@ export function get(world: World, principal: Principal, id: string, exchange: Ex
 
 function root(world: World, principal: Principal, url: URL): Reply {
   const id = world.rootOf(principal.account);
-  const fields = url.searchParams.get("fields") ?? "kind,id,name,mimeType";
+  const fields = url.searchParams.get("fields") || "kind,id,name,mimeType";
   return json(
     select(
       { kind: "drive#file", id, name: "My Drive", mimeType: FOLDER, parents: undefined },

@@ -68,7 +68,10 @@ export class DriveServer {
 
   /** A session's address is a key of its own: Google asks for no token with it. */
   #session(uploadId: string, exchange: Exchange, keep: number | undefined): Reply {
-    if (exchange.method === "PUT") return this.uploads.put(uploadId, exchange, keep);
+    // rclone sends POST, which Google takes as well.
+    if (exchange.method === "PUT" || exchange.method === "POST") {
+      return this.uploads.put(uploadId, exchange, keep);
+    }
     if (exchange.method === "DELETE") return this.uploads.cancel(uploadId);
     return refuse(405, "methodNotAllowed", "Method Not Allowed");
   }
