@@ -137,6 +137,7 @@ class RetryingStore extends ForwardingStore {
   ): Promise<AsyncIterable<Bytes> | Iterable<Bytes>> {
     if (done === 0) return this.inner.read(key, range);
     const length = (range?.length ?? await this.#sizeOf(key)) - done;
+    if (length < 0) throw new StoreError("damaged", `${key} changed while it was being read`);
     if (length === 0) return [];
     return this.inner.read(key, { offset: (range?.offset ?? 0) + done, length });
   }
