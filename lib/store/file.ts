@@ -18,6 +18,7 @@ import { isAbsent, PIECE, readAt, undefinedIfAbsent, writeNewFile } from "./file
 import { infoOf, listObjects } from "./file/list.ts";
 import { parseFileUrl } from "./file/path.ts";
 import { abortUpload, beginUpload, fileMode, listUploads, resumeUpload } from "./file/upload.ts";
+import { sweepTemp } from "./file/sweep.ts";
 import {
   assertRemovable,
   type ByteRange,
@@ -67,6 +68,7 @@ class FileStore implements Store {
   readonly maxPut = MAX_PUT;
   readonly #disk: Disk;
   readonly #partSize: number;
+  #swept: Promise<void> | undefined;
 
   constructor(disk: Disk, partSize: number) {
     this.url = `file:${disk.root}`;
@@ -136,6 +138,10 @@ class FileStore implements Store {
 
   /** Runs what makes a file in the folder of unfinished things, which a copied store may lack. */
   async #inTemp<T>(body: () => Promise<T>): Promise<T> {
+    // Before the first write, not on opening: a store may be opened only to be read.
+    // Whether it worked matters to nobody: the write that follows will say what is wrong.
+    this.#swept ??= sweepTemp(this.#disk.temp, this.#disk.context.now()).catch(() => {});
+    await this.#swept;
     try {
       return await body();
     } catch (error) {
