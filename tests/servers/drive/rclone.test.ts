@@ -13,6 +13,8 @@ import type { DriveServer } from "./server.ts";
 import { withGoogle } from "./tls.ts";
 
 const TOOLS = ["rclone", "openssl"];
+/** rclone waits seconds between its tries. */
+const PATIENT = { timeout: 60_000 };
 const QUANTUM = 256 * 1024;
 
 interface Judge {
@@ -130,7 +132,7 @@ testWith(TOOLS, "rclone lists more files than a page holds", () =>
     await judge.rclone("copy", many, "gd:many");
     assert.equal((await judge.rclone("lsf", "gd:many")).split("\n").length, 31);
     assert.ok(judge.server.count(/^GET \/drive\/v3\/files$/) >= 5);
-  }));
+  }), PATIENT);
 
 const isPart = ({ url }: Exchange) => url.searchParams.has("upload_id");
 const isUpload = ({ url }: Exchange) => url.pathname.startsWith("/upload/");
@@ -154,7 +156,7 @@ for (const [name, when, fault, skip] of TROUBLE) {
       assert.equal(judge.server.faults.waiting, 0, "it did not happen");
       const [sum, stored] = [await judge.rclone("md5sum", file), await judge.rclone("md5sum", "gd:t")];
       assert.equal(stored.slice(0, 32), sum.slice(0, 32));
-    }));
+    }), PATIENT);
 }
 
 testWith(TOOLS, "rclone's upload fails when Drive is full", () =>
@@ -165,7 +167,7 @@ testWith(TOOLS, "rclone's upload fails when Drive is full", () =>
     await writeFile(file, pseudoRandom(5000));
     await assert.rejects(judge.rclone("copyto", file, "gd:a.bin"), /storageQuotaExceeded/);
     await assert.rejects(judge.rclone("copyto", file, "gd:b.bin", ...IN_SESSIONS), /storageQuotaExceeded/);
-  }));
+  }), PATIENT);
 
 testWith(
   TOOLS,
