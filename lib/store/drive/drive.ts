@@ -8,7 +8,7 @@
 
 import { createHash } from "node:crypto";
 import type { Bytes } from "../../bytes.ts";
-import { hasCode, StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import { sha256Hex } from "../checksum.ts";
 import type { StoreContext } from "../context.ts";
 import { endpoints } from "../google/endpoints.ts";
@@ -70,8 +70,6 @@ class DriveStore implements Store {
   readonly maxPut: number = MAX_PUT;
   readonly #shelf: Shelf;
   readonly #partSize: number;
-  /** The ids of puts whose outcome is unknown, so that the next try makes no second file. */
-  readonly #putting = new Map<string, string>();
   /** Where keys are: objects never change, so what was found once saves the search before each range. */
   readonly #found = new Map<string, DriveFile>();
 
@@ -128,29 +126,23 @@ class DriveStore implements Store {
     }
     const md5 = createHash("md5").update(body).digest("hex");
     const expected = { size: body.length, sha256: sha256Hex(body), md5 };
+    const purpose = `put ${key}`;
     const standing = await this.#shelf.sameUnder(key, expected);
-    const file = standing ?? await this.#putNew(key, body, expected);
-    this.#putting.delete(key);
+    if (standing !== undefined) this.#shelf.settled(purpose);
+    const file = standing ??
+      await this.#shelf.underId(purpose, (id) => this.#putNew(id, key, body, expected));
     this.#remember(key, file);
     return infoOf(key, file);
   }
 
-  async #putNew(key: string, body: Bytes, expected: Expected): Promise<DriveFile> {
+  async #putNew(id: string, key: string, body: Bytes, expected: Expected): Promise<DriveFile> {
     const what = `cannot write ${key}`;
-    const id = this.#putting.get(key) ?? await this.#shelf.takeId();
-    this.#putting.set(key, id);
     const appProperties = { coldframe: "object", ...keyProperties(key) };
     const parents = [this.#shelf.folderId];
     const file = { id, name: key, parents, mimeType: "application/octet-stream", appProperties };
-    try {
-      const made = await createWhole(this.#shelf.api, file, body, what);
-      await this.#shelf.prove(made, expected, what);
-      return await this.#shelf.settle(key, made, expected);
-    } catch (error) {
-      // The file was removed again, and Drive takes no id twice.
-      if (hasCode(error, "damaged") || hasCode(error, "object-exists")) this.#putting.delete(key);
-      throw error;
-    }
+    const made = await createWhole(this.#shelf.api, file, body, what);
+    await this.#shelf.prove(made, expected, what);
+    return await this.#shelf.settle(key, made, expected);
   }
 
   beginUpload(key: string, size: number, _options: WriteOptions): Promise<Upload> {

@@ -152,9 +152,12 @@ async function onceOnly(api: DriveApi, id: string, create: () => Promise<DriveFi
   try {
     return await inThere(create);
   } catch (error) {
-    const made = isStatus(error, 409) ? await getFile(api, id) : undefined;
-    if (made === undefined) throw error;
-    return made;
+    if (!isStatus(error, 409)) throw error;
+    const made = await getFile(api, id);
+    if (made !== undefined) return made;
+    // Made and removed again: under another id it will work.
+    const message = "Drive had a file with this id and has it no more";
+    throw new StoreError("store-protocol", message, { cause: refusalUnder(error), transient: true });
   }
 }
 

@@ -7,7 +7,7 @@
  * touches the other's. Keys of coldframe name their content, so the two hold the same bytes but for a bug.
  */
 
-import { StoreError } from "../../errors.ts";
+import { hasCode, StoreError } from "../../errors.ts";
 import { agree } from "../checksum.ts";
 import type { ObjectInfo } from "../store.ts";
 import type { DriveApi } from "./api.ts";
@@ -15,7 +15,7 @@ import { deleteFile, type DriveFile, generateIds, listFiles } from "./files.ts";
 import { assertThere, byAge } from "./folder.ts";
 import { keyOf, keyProperties, type Mark } from "./properties.ts";
 import { inFolder } from "./query.ts";
-import { folderMissing } from "./refusals.ts";
+import { folderMissing, isStatus } from "./refusals.ts";
 
 /** Ids come from Drive by the hundred: one request for a hundred photos. */
 const IDS_AT_ONCE = 100;
@@ -32,6 +32,8 @@ export interface Expected {
 /** One folder of Drive, seen as keys. */
 export class Shelf {
   #ids: string[] = [];
+  /** The ids of files that may have been made or not. */
+  readonly #unsettled = new Map<string, string>();
   #fetching: Promise<void> | undefined;
 
   constructor(
@@ -40,8 +42,32 @@ export class Shelf {
     readonly driveId: string | undefined,
   ) {}
 
-  /** An id for a file that is to be made. Each is given once. */
-  async takeId(): Promise<string> {
+  /**
+   * Makes a file under an id of its own. When that fails, nobody knows whether the file was made: the next
+   * try goes on under the same id, so that there is never a second copy.
+   *
+   * @param purpose names what is made, and is the same for every try
+   */
+  async underId<T>(purpose: string, make: (id: string) => Promise<T>): Promise<T> {
+    const kept = this.#unsettled.get(purpose);
+    this.#unsettled.delete(purpose);
+    const id = kept ?? await this.#takeId();
+    try {
+      return await make(id);
+    } catch (error) {
+      // Drive takes no id twice, so one whose file was removed again is of no use.
+      const spent = hasCode(error, "damaged") || hasCode(error, "object-exists") || isStatus(error, 409);
+      if (!spent) this.#unsettled.set(purpose, id);
+      throw error;
+    }
+  }
+
+  /** Says that what an earlier try made has been found. */
+  settled(purpose: string): void {
+    this.#unsettled.delete(purpose);
+  }
+
+  async #takeId(): Promise<string> {
     for (;;) {
       const id = this.#ids.pop();
       if (id !== undefined) return id;

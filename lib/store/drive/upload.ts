@@ -16,6 +16,7 @@ import { type ObjectInfo, partRange, type PartReceipt, type Upload } from "../st
 import { beginSession, createEmpty, deleteFile, type DriveFile, getFile, updateFile } from "./files.ts";
 import { keyOf, keyProperties, sessionOf, sessionProperties, withoutSession } from "./properties.ts";
 import { askProgress, cancelSession, type Progress, QUANTUM, sendBytes } from "./session.ts";
+import { folderMissing } from "./refusals.ts";
 import { infoOf, type Shelf } from "./shelf.ts";
 
 /** Begins an upload. */
@@ -26,26 +27,32 @@ export async function beginDriveUpload(
   partSize: number,
 ): Promise<Upload> {
   assertPartSize(partSize);
-  const what = `cannot begin the upload of ${key}`;
-  const id = await shelf.takeId();
-  const pending = { coldframe: "pending", ...keyProperties(key) };
+  return await shelf.underId(`upload ${key}`, async (id) => {
+    await createPending(shelf, id, key);
+    const session = size === 0 ? "" : await openSession(shelf, id, key, size);
+    const facts = { key, size, partSize, id, session, confirmed: [] };
+    return new DriveUpload(shelf, facts, size === 0 ? { kind: "whole" } : { kind: "partial", kept: 0 });
+  });
+}
+
+async function createPending(shelf: Shelf, id: string, key: string): Promise<void> {
   const file = {
     id,
     name: `${key}.part`,
     parents: [shelf.folderId],
     mimeType: "application/octet-stream",
-    appProperties: pending,
+    appProperties: { coldframe: "pending", ...keyProperties(key) },
   };
-  await createEmpty(shelf.api, file, what);
-  if (size === 0) {
-    return new DriveUpload(shelf, { key, size, partSize, id, session: "", confirmed: [] }, { kind: "whole" });
-  }
+  const made = await createEmpty(shelf.api, file, `cannot begin the upload of ${key}`);
+  if (made.trashed) throw folderMissing();
+}
+
+/** The session is noted on the file, so that another box can end it. */
+async function openSession(shelf: Shelf, id: string, key: string, size: number): Promise<string> {
+  const what = `cannot begin the upload of ${key}`;
   const session = await beginSession(shelf.api, id, size, what);
   await updateFile(shelf.api, id, { appProperties: sessionProperties(session) }, what);
-  return new DriveUpload(shelf, { key, size, partSize, id, session, confirmed: [] }, {
-    kind: "partial",
-    kept: 0,
-  });
+  return session;
 }
 
 /** Finds an upload again; undefined when Drive has forgotten it, and then nothing of it is left. */
