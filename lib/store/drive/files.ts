@@ -11,6 +11,7 @@ import { folderMissing, isStatus, refusalUnder } from "./refusals.ts";
 /** A file or folder, as far as coldframe looks at it. */
 export interface DriveFile {
   readonly id: string;
+  readonly name: string;
   /** Bytes; 0 for folders. */
   readonly size: number;
   readonly sha256: string | undefined;
@@ -31,7 +32,7 @@ export interface NewFile {
   readonly appProperties: Properties;
 }
 
-const FIELDS = "id,size,sha256Checksum,md5Checksum,createdTime,trashed,appProperties";
+const FIELDS = "id,name,size,sha256Checksum,md5Checksum,createdTime,trashed,appProperties";
 const OCTETS = "application/octet-stream";
 /** Without it, Drive pretends that everything in a shared drive is not there. */
 const ALL_DRIVES = { supportsAllDrives: "true" };
@@ -43,6 +44,7 @@ export function parseFile(json: JsonObject): DriveFile {
   const created = Date.parse(textAt(json, "createdTime") ?? "");
   return {
     id,
+    name: textAt(json, "name") ?? "",
     size: numberAt(json, "size") ?? 0,
     sha256: textAt(json, "sha256Checksum")?.toLowerCase(),
     md5: textAt(json, "md5Checksum")?.toLowerCase(),
@@ -78,12 +80,8 @@ export async function* listFiles(
   let pageToken: string | undefined;
   do {
     const next = pageToken === undefined ? {} : { pageToken };
-    const page = await api.json({
-      method: "GET",
-      path: "/drive/v3/files",
-      query: { ...query, ...next },
-      what,
-    });
+    const request = { method: "GET", path: "/drive/v3/files", query: { ...query, ...next }, what } as const;
+    const page = await inThere(() => api.json(request));
     if (page["incompleteSearch"] === true || !Array.isArray(page["files"])) {
       throw new StoreError("store-protocol", `${what}: the list is not complete`, { transient: true });
     }

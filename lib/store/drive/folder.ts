@@ -43,7 +43,10 @@ async function foldersNamed(
 ): Promise<DriveFile[]> {
   const q = folderNamed(name, parent, place.driveId === undefined);
   const found: DriveFile[] = [];
-  for await (const folder of listFiles(api, q, place.driveId)) found.push(folder);
+  for await (const folder of listFiles(api, q, place.driveId)) {
+    // Drive's search takes no notice of case.
+    if (folder.name === name) found.push(folder);
+  }
   return found.sort(byAge);
 }
 
