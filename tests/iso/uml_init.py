@@ -20,7 +20,7 @@ MODULES = ["loop", "nls_utf8", "cdrom", "crc-itu-t", "isofs", "udf"]
 VIEWS = {
     "rock": ("iso9660", ""),
     "joliet": ("iso9660", "norock,utf8"),
-    "plain": ("iso9660", "norock,nojoliet"),
+    "plain": ("iso9660", "norock,nojoliet,map=off"),
     "udf": ("udf", "utf8"),
 }
 HERE = os.path.dirname(os.path.abspath(__file__))
