@@ -7,7 +7,6 @@
 
 import assert from "node:assert/strict";
 import process from "node:process";
-import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -15,7 +14,7 @@ import fc from "fast-check";
 import type { ImageSpec } from "../../lib/types.ts";
 import { run, testWith, withFolder } from "../tools.ts";
 import { type ReadContent, specOf, type TreeOf, writeImage } from "./images.ts";
-import { type Found, foundIn, foundOf, judge } from "./judging.ts";
+import { type Found, foundIn, foundOf, type Habits, judge } from "./judging.ts";
 import { manifests } from "./manifests.ts";
 import { seenByKernel, UML_TOOLS, type View } from "./uml.ts";
 
@@ -107,7 +106,7 @@ interface Extractor {
   readonly view: (sample: Sample) => View;
   readonly extract: (image: string, into: string) => Promise<unknown>;
   readonly hard?: TreeOf;
-  readonly shown?: (path: string) => string;
+  readonly habits?: Habits;
 }
 
 /** Lets a reader extract each image into a folder of its own, and compares names, contents and times. */
@@ -117,10 +116,13 @@ async function extracts(reader: Extractor): Promise<void> {
       const into = join(folder, `out${i}`);
       await mkdir(into);
       await reader.extract(sample.path, into);
-      judge(sample.spec, reader.view(sample), await foundIn(into), reader.shown);
+      judge(sample.spec, reader.view(sample), await foundIn(into), reader.habits);
     }
   });
 }
+
+/** Linux takes a UDF name that begins with two dots for a forged `..` and adds a checksum to it. */
+const LINUX_UDF: Habits = { altered: (name) => name.startsWith("..") };
 
 testWith(UML_TOOLS, "Linux reads Rock Ridge, Joliet, plain ISO and UDF", async () => {
   await withFolder(async (folder) => {
@@ -132,7 +134,9 @@ testWith(UML_TOOLS, "Linux reads Rock Ridge, Joliet, plain ISO and UDF", async (
     }));
     const reports = await seenByKernel(jobs);
     for (const [i, { spec }] of all.entries()) {
-      for (const [view, seen] of reports[i] ?? []) judge(spec, view, foundOf(view, seen));
+      for (const [view, { entries }] of reports[i] ?? []) {
+        judge(spec, view, foundOf(view, entries), view === "udf" ? LINUX_UDF : {});
+      }
     }
   });
 });
@@ -159,7 +163,7 @@ testWith(["bsdtar"], "bsdtar extracts Joliet, but names are composed", async () 
   await extracts({
     view: () => "joliet",
     hard: tree,
-    shown: (path) => path.normalize("NFC"),
+    habits: { shown: (path) => path.normalize("NFC") },
     extract: (image, into) => run("bsdtar", ["-xpPf", image, "--options", "!rockridge", "-C", into], OPTIONS),
   });
 });
@@ -241,16 +245,5 @@ testWith(["/usr/bin/python3"], "pycdlib reads all four trees", async () => {
       );
       for (const view of views) judge(spec, view, found.filter((one) => one.view === view));
     }
-  });
-});
-
-const FIVE_GIB = 5 * 2 ** 30 + 12_345;
-
-testWith(["truncate", ...UML_TOOLS], "Linux reads a file of 5 GiB in every view", async () => {
-  await withFolder(async (folder) => {
-    const windows = [0, 0x3ffff000, 0xfffff000, 0xffffffff - 2047, FIVE_GIB - 4096];
-    const marks = new Map(windows.map((at, i) => [at, new Uint8Array(4096).fill(i + 1)]));
-    assert.ok(marks.size > 0 && folder !== "");
-    await Promise.resolve(createHash("sha256"));
   });
 });
