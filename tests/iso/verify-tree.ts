@@ -34,8 +34,6 @@ export interface VerifiedTree {
   readonly areas: readonly AreaUse[];
   /** Where records of things without bytes point, one sector for all of them. */
   readonly emptyAt: ReadonlySet<number>;
-  /** The last sector of any directory. */
-  readonly lastDirectory: number;
 }
 
 /** Bytes in each section of a large file but the last. */
@@ -75,7 +73,6 @@ export async function verifyTree(context: Context, place: TreePlace, joliet: boo
     root: tree.rootNode(),
     areas: tree.areas,
     emptyAt: tree.emptyAt,
-    lastDirectory: Math.max(...folders.map(({ sector, size }) => sector + size / SECTOR - 1)),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { concat } from "../../lib/bytes.ts";
 import { type Extent, joined, type Node } from "./verify-node.ts";
-import { SECTOR, type Structure } from "./verify-structure.ts";
+import { isZero, SECTOR, type Structure } from "./verify-structure.ts";
 import type { Context } from "./verify-tree.ts";
 import { cs0, descriptor, implementation, longAd, timestamp } from "./verify-udf-fields.ts";
 
@@ -91,7 +91,7 @@ class Walk {
     const kind = icbTag(s);
     const entry = { kind, ...this.#attributes(s, kind), ...this.#allocation(s, descriptors) };
     s.done();
-    s.check(bytes.subarray(176 + descriptors).every((byte) => byte === 0), "rubbish behind it");
+    s.check(isZero(bytes.subarray(176 + descriptors)), "rubbish behind it");
     this.#identity(s, entry.uniqueId, icb);
     if (kind === "dir") this.folders++;
     else this.files++;
@@ -119,7 +119,7 @@ class Walk {
     s.check(access === mtime && mtime === change, "has more than one time");
     s.u32(108, "checkpoint", 1);
     longAd(s, 112, "extended attributes");
-    s.check(s.bytes.subarray(112, 128).every((byte) => byte === 0), "has extended attributes");
+    s.check(isZero(s.bytes.subarray(112, 128)), "has extended attributes");
     implementation(s, 128);
     return { links, mtime: Math.floor(mtime / 1000) * 1000, uniqueId: s.u64(160, "unique id") };
   }
@@ -189,7 +189,7 @@ class Walk {
       this.#context.claims.add(sector, sectors, `identifiers of ${where}`);
       const read = await this.#context.read(sector, sectors);
       this.#context.faults.check(
-        read.subarray(bytes).every((byte) => byte === 0),
+        isZero(read.subarray(bytes)),
         `${where}: rubbish at its end`,
       );
       parts.push(read.subarray(0, bytes));

@@ -1,7 +1,7 @@
 /** The UDF 1.02 bridge: recognition, anchors, descriptor sequences, integrity, file set (ECMA-167 part 3). */
 
 import type { Node } from "./verify-node.ts";
-import { hex, SECTOR, type Structure } from "./verify-structure.ts";
+import { hex, isZero, SECTOR, type Structure } from "./verify-structure.ts";
 import type { Context } from "./verify-tree.ts";
 import {
   charset,
@@ -28,8 +28,19 @@ interface Volume {
   readonly integrity: { readonly bytes: number; readonly at: number };
 }
 
-/** Checks the whole UDF side. @returns the root of its tree */
-export async function verifyUdf(context: Context, place: TreePlace, sectors: number): Promise<Node> {
+/**
+ * Checks the whole UDF side.
+ *
+ * @param sectors of the image
+ * @param nodes in the Rock Ridge tree, each of which may take a unique id
+ * @returns the root of its tree
+ */
+export async function verifyUdf(
+  context: Context,
+  place: TreePlace,
+  sectors: number,
+  nodes: number,
+): Promise<Node> {
   const { faults, claims, read } = context;
   claims.add(19, 3, "UDF recognition");
   for (const [i, identifier] of ["BEA01", "NSR02", "TEA01"].entries()) {
@@ -51,7 +62,7 @@ export async function verifyUdf(context: Context, place: TreePlace, sectors: num
   faults.check(PARTITION + volume.partitionBlocks <= sectors - 1, "the partition runs past the last anchor");
   const root = await verifyFileSet(context, place, volume);
   const tree = await verifyUdfTree(context, root, PARTITION, volume.partitionBlocks);
-  await verifyIntegrity(context, place, volume, tree);
+  await verifyIntegrity(context, place, volume, { ...tree, nodes });
   return tree.root;
 }
 
@@ -63,7 +74,7 @@ async function verifyAnchor({ faults, claims, read }: Context, sector: number): 
   extent(s, 16, "main sequence");
   extent(s, 24, "reserve sequence");
   s.done();
-  faults.check(bytes.subarray(512).every((byte) => byte === 0), `anchor at ${sector}: rubbish behind it`);
+  faults.check(isZero(bytes.subarray(512)), `anchor at ${sector}: rubbish behind it`);
   const fields = bytes.slice(0, 512);
   fields.fill(0, 0, 16);
   return fields;
@@ -97,11 +108,11 @@ async function verifySequence(
     if (id !== 8) s.u32(16, "sequence number", i);
     check(s, place);
     s.done();
-    s.check(from.subarray(length, SECTOR).every((byte) => byte === 0), "rubbish behind it");
+    s.check(isZero(from.subarray(length, SECTOR)), "rubbish behind it");
     return s;
   });
   const rest = bytes.subarray(DESCRIPTORS.length * SECTOR);
-  faults.check(rest.every((byte) => byte === 0), `UDF ${name} sequence: rubbish behind its end`);
+  faults.check(isZero(rest), `UDF ${name} sequence: rubbish behind its end`);
   const [, , partition, logical] = structures;
   if (partition === undefined || logical === undefined) throw new RangeError("no partition");
   return {
@@ -205,7 +216,7 @@ async function verifyFileSet(
   s.check(root.uniqueId === 0, "root has a unique id");
   domain(s, 416);
   s.done();
-  s.check(bytes.subarray(512, SECTOR).every((byte) => byte === 0), "rubbish behind it");
+  s.check(isZero(bytes.subarray(512, SECTOR)), "rubbish behind it");
   if (length > SECTOR) verifyTerminating(faults, bytes.subarray(SECTOR), block + 1, "end of the file set");
   return root;
 }
@@ -213,7 +224,7 @@ async function verifyFileSet(
 function verifyTerminating(faults: Context["faults"], bytes: Uint8Array, at: number, what: string): void {
   const s = descriptor(faults, what, bytes, 8, at, 512);
   s.done();
-  s.check(bytes.subarray(512, SECTOR).every((byte) => byte === 0), "rubbish behind it");
+  s.check(isZero(bytes.subarray(512, SECTOR)), "rubbish behind it");
 }
 
 /** ECMA-167 3/10.10, UDF 1.02 §2.2.6: closed, nothing free, and the counts of the tree. */
@@ -221,7 +232,12 @@ async function verifyIntegrity(
   { faults, claims, read }: Context,
   place: TreePlace,
   volume: Volume,
-  tree: { readonly files: number; readonly folders: number; readonly highestId: number },
+  tree: {
+    readonly files: number;
+    readonly folders: number;
+    readonly highestId: number;
+    readonly nodes: number;
+  },
 ): Promise<void> {
   const { bytes: length, at } = volume.integrity;
   faults.check(length === 2 * SECTOR, `integrity sequence: ${length} bytes`);
@@ -231,7 +247,10 @@ async function verifyIntegrity(
   madeAt(s, 16, place);
   s.u32(28, "type", 1);
   const next = s.u64(40, "next unique id");
-  s.check(next === Math.max(15, tree.highestId) + 1, `next unique id is ${next} after ${tree.highestId}`);
+  s.check(
+    next > Math.max(15, tree.highestId) && next <= 15 + tree.nodes,
+    `next unique id is ${next} after ${tree.highestId}`,
+  );
   s.u32(72, "partitions", 1);
   s.u32(76, "length of implementation use", 46);
   s.u32(80, "free space", 0);
@@ -241,6 +260,6 @@ async function verifyIntegrity(
   s.u32(124, "folders", tree.folders);
   for (const field of [128, 130, 132]) s.u16(field, "revision", 0x0102);
   s.done();
-  s.check(bytes.subarray(134, SECTOR).every((byte) => byte === 0), "rubbish behind it");
+  s.check(isZero(bytes.subarray(134, SECTOR)), "rubbish behind it");
   verifyTerminating(faults, bytes.subarray(SECTOR), at + 1, "end of the integrity sequence");
 }

@@ -17,6 +17,8 @@ import { type TreePlace, verifyAgreement, verifyBare, verifyDescriptor } from ".
 
 /** Sectors behind the data, for readers that read ahead. */
 const PAD = 150;
+/** Sectors read at once where nothing should be. */
+const MOST_AT_ONCE = 512;
 
 /**
  * Looks at every structure of an image.
@@ -59,8 +61,8 @@ class Verifier implements Context {
     const jolietTree = await verifyTree(this, joliet, true);
     verifySame(faults, rockTree.root, jolietTree.root, keepsInJoliet, "Joliet");
     await this.#udf(primary, rockTree.root);
-    const areas = await this.#areas(rockTree.areas);
-    await this.#data(rockTree, jolietTree, Math.max(areas, rockTree.lastDirectory, jolietTree.lastDirectory));
+    await this.#areas(rockTree.areas);
+    await this.#data(rockTree, jolietTree, this.claims.lastBeforeEnd());
     await this.#gaps();
   }
 
@@ -71,12 +73,18 @@ class Verifier implements Context {
     const announced = Buffer.from(sector.subarray(1, 6)).toString("latin1") === "BEA01";
     const anchored = anchor[0] === 2 && anchor[1] === 0 && anchor[2] === 2;
     if (announced || anchored) {
-      verifySame(this.faults, rock, await verifyUdf(this, place, this.#sectors), keepsInUdf, "UDF");
+      verifySame(
+        this.faults,
+        rock,
+        await verifyUdf(this, place, this.#sectors, countOf(rock)),
+        keepsInUdf,
+        "UDF",
+      );
     }
   }
 
   /** Continuation areas: none shares bytes with another one, and between them there is nothing. */
-  async #areas(uses: readonly AreaUse[]): Promise<number> {
+  async #areas(uses: readonly AreaUse[]): Promise<void> {
     const sorted = [...uses].sort((a, b) => a.sector - b.sector || a.offset - b.offset);
     for (const [i, area] of sorted.entries()) {
       const before = sorted[i - 1];
@@ -96,10 +104,9 @@ class Verifier implements Context {
       }
       this.faults.check(isZero(bytes), `rubbish between the continuation areas of sector ${sector}`);
     }
-    return sectors.at(-1) ?? 0;
   }
 
-  /** Contents stand behind all directories, do not overlap but where they are the same, and end in zeros. */
+  /** Contents stand behind all that describes them, do not overlap but where they are the same, and end in zeros. */
   async #data(rock: VerifiedTree, joliet: VerifiedTree, lastMetadata: number): Promise<void> {
     const { faults } = this;
     const extents = new Map<string, Extent>();
@@ -107,7 +114,7 @@ class Verifier implements Context {
     let end = lastMetadata + 1;
     for (const { sector, bytes } of extents.values()) {
       const sectors = Math.ceil(bytes / SECTOR);
-      faults.check(sector > lastMetadata, `contents at sector ${sector} stand before a directory`);
+      faults.check(sector > lastMetadata, `contents at sector ${sector} stand before what describes them`);
       this.claims.add(sector, sectors, `contents at sector ${sector}`);
       const last = await this.read(sector + sectors - 1, 1);
       faults.check(
@@ -137,14 +144,13 @@ class Verifier implements Context {
 
   /** What belongs to nobody is zero. */
   async #gaps(): Promise<void> {
-    const gaps = this.claims.gaps();
-    for (const { start, end } of gaps) {
-      const bytes = await this.read(start, end - start);
-      const at = bytes.findIndex((byte) => byte !== 0);
-      this.faults.check(
-        at < 0,
-        `sector ${start + Math.floor(at / SECTOR)} belongs to nothing, but is not zero`,
-      );
+    for (const { start, end } of this.claims.gaps()) {
+      for (let sector = start; sector < end; sector += MOST_AT_ONCE) {
+        const bytes = await this.read(sector, Math.min(MOST_AT_ONCE, end - sector));
+        if (isZero(bytes)) continue;
+        const at = sector + Math.floor(bytes.findIndex((byte) => byte !== 0) / SECTOR);
+        this.faults.add(`sector ${at} belongs to nothing, but is not zero`);
+      }
     }
   }
 }
@@ -156,9 +162,19 @@ function sameRecordOf(a: AreaUse, b: AreaUse): boolean {
   return folderA === folderB && Math.abs(Number(recordA) - Number(recordB)) <= 100;
 }
 
+/** The node and all inside, links too. */
+function countOf(node: Node): number {
+  return node.children.reduce((sum, child) => sum + countOf(child), 1);
+}
+
 function* extentsOf(node: Node): Generator<Extent> {
   yield* node.extents;
   for (const child of node.children) yield* extentsOf(child);
+}
+
+/** A Rock Ridge name near 253 bytes may be the start of a longer one, which the other trees hold whole. */
+function isWhole(name: string): boolean {
+  return Buffer.byteLength(name) < 250;
 }
 
 /** Joliet keeps a name that Windows takes, where no other one in the folder differs from it by case alone. */
@@ -169,10 +185,10 @@ function keepsInJoliet(name: string, siblings: readonly string[]): boolean {
 }
 
 function cleanInJoliet(name: string): boolean {
-  return name.length <= 103 && !/[*/:;?\\]|[^ -\uffff]|[. ]$/.test(name);
+  return isWhole(name) && name.length <= 103 && !/[*/:;?\\]|[^ -\uffff]|[. ]$/.test(name);
 }
 
 /** UDF keeps every name that fits: 254 characters of Latin-1, or 127 units of UTF-16. */
 function keepsInUdf(name: string): boolean {
-  return name.length <= (/[^\0-\xff]/.test(name) ? 127 : 254);
+  return isWhole(name) && name.length <= (/[^\0-\xff]/.test(name) ? 127 : 254);
 }
