@@ -129,7 +129,7 @@ const ENTITY = (name: string, at: number): readonly Field[] => [
 const TIME = (name: string, at: number): readonly Field[] => [
   [`type and zone of ${name}`, at, "le16"],
   [`year of ${name}`, at + 2, "le16"],
-  [`second of ${name}`, at + 9, "u8"],
+  [`second of ${name}`, at + 8, "u8"],
   [`microseconds of ${name}`, at + 11, "u8"],
 ];
 const LONG_AD = (name: string, at: number): readonly Field[] => [

@@ -48,10 +48,10 @@ export function verifyRockRidge(
   where: string,
 ): RockRidge {
   const reader = new AreaReader(faults, where);
-  let next = reader.read(area);
+  let next = reader.read(area, 1);
   while (next !== undefined && reader.areas.length < 20) {
     reader.areas.push(next);
-    next = reader.read(readArea(next, where));
+    next = reader.read(readArea(next, where), 0);
   }
   const order = reader.order.map((signature) => `${signature} `).join("");
   faults.check(PATTERNS[kind].test(order), `${where}: its fields are ${order}`);
@@ -76,8 +76,8 @@ class AreaReader {
     this.#where = where;
   }
 
-  /** Reads one area; gives the next. */
-  read(area: Uint8Array): Area | undefined {
+  /** Reads one area, which may end in `padding` zero bytes; gives the next. */
+  read(area: Uint8Array, padding: number): Area | undefined {
     let next: Area | undefined;
     let at = 0;
     while (at + 4 <= area.length) {
@@ -97,7 +97,7 @@ class AreaReader {
       at += s.bytes.length;
     }
     this.#faults.check(
-      isZero(area.subarray(at)) && area.length - at <= 1,
+      isZero(area.subarray(at)) && area.length - at <= padding,
       `${this.#where}: area ends in rubbish`,
     );
     return next;

@@ -82,6 +82,7 @@ class Tree {
   readonly #context: Context;
   readonly #joliet: boolean;
   readonly #sectors = new Map<number, Uint8Array>();
+  readonly #visited = new Set<number>();
   #folders: Folder[] = [];
 
   constructor(context: Context, joliet: boolean) {
@@ -101,10 +102,8 @@ class Tree {
     const label = this.#joliet ? "Joliet" : "ISO";
     const root = this.#record(rootRecord, `${label} root`, "none", () => new Uint8Array());
     this.#folders = [this.#folder(root, label, undefined, 1)];
-    for (let i = 0; i < this.#folders.length && i < 200_000; i++) {
-      const folder = this.#folders[i];
-      if (folder !== undefined) await this.#read(folder);
-    }
+    // The list grows while it is walked.
+    for (const folder of this.#folders) await this.#read(folder);
     faults.check(root.flags === 2, "the root's record has other flags than 2");
     return this.#folders;
   }
@@ -119,6 +118,8 @@ class Tree {
     const { faults, claims, read } = this.#context;
     faults.check(folder.size > 0 && folder.size % SECTOR === 0, `${folder.path}: size is ${folder.size}`);
     const sectors = Math.ceil(folder.size / SECTOR);
+    if (this.#visited.has(folder.sector)) throw new RangeError(`${folder.path}: is another folder too`);
+    this.#visited.add(folder.sector);
     claims.add(folder.sector, sectors, `folder ${folder.path}`);
     const bytes = await read(folder.sector, sectors);
     const raw = [...split(faults, bytes, folder.path)];
@@ -281,6 +282,9 @@ class Tree {
     this.#identifier(first, kind === "dir");
     const name = first.rock === undefined ? utf16(first.id) ?? "?" : first.rock.name ?? "";
     if (first.rock !== undefined) this.#rock(first, first.rock, kind);
+    if (!this.#joliet) {
+      faults.check(isShortOf(latin1(first.id), name, kind), `${first.where}: is no short ${name}`);
+    }
     if (kind === "dir") {
       const inner = this.#folder(first, `${folder.path}/${name}`, folder, this.#folders.length + 1);
       this.#folders.push(inner);
@@ -334,6 +338,26 @@ class Tree {
     const names = folder.node.children.map(({ name }) => this.#joliet ? upperCase(name) : name);
     faults.check(new Set(names).size === names.length, `${folder.path}: two names are the same`);
   }
+}
+
+/**
+ * Whether an ISO identifier is the 8.3 form of a name: its start in d-characters, or less of it and a counter.
+ * Names near 253 bytes may themselves be shortened ones, and prove nothing.
+ */
+function isShortOf(identifier: string, name: string, kind: Node["kind"]): boolean {
+  if (Buffer.byteLength(name) >= 250) return true;
+  const dot = kind === "dir" ? -1 : name.lastIndexOf(".");
+  const stem = dCharacters(name.slice(0, dot > 0 ? dot : undefined).slice(0, 8));
+  const extension = dot > 0 ? dCharacters(name.slice(dot + 1).slice(0, 3)) : "";
+  const tail = kind === "dir" ? "" : `.${extension};1`;
+  const start = identifier.slice(0, identifier.length - tail.length);
+  const [, part = "", mark = ""] = /^(.*?)(_[1-9]\d*)?$/.exec(start) ?? [];
+  const counted = mark !== "" && part === stem.slice(0, 8 - mark.length);
+  return identifier.endsWith(tail) && (start === stem || counted);
+}
+
+function dCharacters(text: string): string {
+  return text.replace(/[a-z]/g, (letter) => letter.toUpperCase()).replace(/[^A-Z0-9_]/g, "_");
 }
 
 /** Each unit alone and only where its upper case is one unit: the table of Windows, without its exceptions. */

@@ -60,7 +60,9 @@ export function dstring(s: Structure, at: number, length: number, name: string):
   const used = field[length - 1] ?? 0;
   s.check(used < length, `${name} is ${used} bytes long`);
   s.check(isZero(field.subarray(used, length - 1)), `${name} has rubbish behind it`);
-  return used === 0 ? "" : cs0(s, field.subarray(0, used), name);
+  const text = used === 0 ? "" : cs0(s, field.subarray(0, used), name);
+  s.check(!text.includes("\0"), `${name} is counted longer than it is`);
+  return text;
 }
 
 /** UDF 1.02 §2.1.2: the one character set there is. */

@@ -53,7 +53,7 @@ export async function verifyUdfTree(
   const walk = new Walk(context, start, blocks);
   const entry = await walk.entry(root, "UDF root");
   context.faults.check(entry.kind === "dir", "UDF root: is no folder");
-  const node = await walk.folder(entry, root.at, root.at, "UDF", "");
+  const node = await walk.folder(entry, root, root, "UDF", "");
   return { root: node, files: walk.files, folders: walk.folders, highestId: walk.highestId };
 }
 
@@ -65,6 +65,7 @@ class Walk {
   readonly #start: number;
   readonly #blocks: number;
   readonly #ids = new Set<number>();
+  readonly #entries = new Set<number>();
 
   constructor(context: Context, start: number, blocks: number) {
     this.#context = context;
@@ -83,6 +84,8 @@ class Walk {
   async entry(icb: Icb, where: string): Promise<Entry> {
     const { faults, claims } = this.#context;
     faults.check(icb.bytes === SECTOR, `${where}: entry of ${icb.bytes} bytes`);
+    if (this.#entries.has(icb.at)) throw new RangeError(`${where}: its entry is another one's too`);
+    this.#entries.add(icb.at);
     claims.add(this.#start + icb.at, 1, `entry of ${where}`);
     const bytes = await this.#read(icb.at, 1, where);
     const descriptors = new DataView(bytes.buffer, bytes.byteOffset).getUint32(172, true);
@@ -150,15 +153,16 @@ class Walk {
     return { size, pieces };
   }
 
-  /** A folder and all in it. @param block its entry, @param parent that of its parent */
-  async folder(entry: Entry, block: number, parent: number, where: string, name: string): Promise<Node> {
+  /** A folder and all in it. @param own its entry's place, @param parent that of its parent */
+  async folder(entry: Entry, own: Icb, parent: Icb, where: string, name: string): Promise<Node> {
     const identifiers = await this.#identifiers(entry, where);
     const [up, ...members] = identifiers;
     const { faults } = this.#context;
-    const good = up?.flags === PARENT && up.icb.at === parent && up.icb.bytes === SECTOR;
+    const good = up?.flags === PARENT && up.icb.at === parent.at && up.icb.bytes === SECTOR &&
+      up.icb.uniqueId === parent.uniqueId;
     faults.check(good, `${where}: its first identifier does not lead to its parent`);
     const children: Node[] = [];
-    for (const member of members) children.push(await this.#member(member, block));
+    for (const member of members) children.push(await this.#member(member, own));
     const folders = members.filter(({ flags }) => flags === 2).length;
     faults.check(entry.links === 1 + folders, `${where}: has ${entry.links} links, not ${1 + folders}`);
     const names = members.map((member) => member.name);
@@ -166,7 +170,7 @@ class Walk {
     return { name, kind: "dir", mtime: entry.mtime, size: 0, extents: [], children };
   }
 
-  async #member(member: Identifier, parent: number): Promise<Node> {
+  async #member(member: Identifier, parent: Icb): Promise<Node> {
     const { faults } = this.#context;
     const entry = await this.entry(member.icb, member.where);
     const flags = entry.kind === "dir" ? 2 : 0;
@@ -175,7 +179,7 @@ class Walk {
       `${member.where}: flags are ${member.flags}, but it is a ${entry.kind}`,
     );
     if (entry.kind === "dir") {
-      return await this.folder(entry, member.icb.at, parent, member.where, member.name);
+      return await this.folder(entry, member.icb, parent, member.where, member.name);
     }
     faults.check(entry.links === 1, `${member.where}: has ${entry.links} links`);
     const { mtime, size, pieces } = entry;

@@ -52,14 +52,16 @@ export function verifyDescriptor(faults: Faults, bytes: Uint8Array, type: 1 | 2,
   const tableM = s.be32(148, "M path table");
   const root = s.take(156, 34);
   const texts = TEXTS.map(([at, length, name]) => text(s, at, length, name, joliet));
-  for (const file of texts.slice(6)) s.check(file === "", `names a file ${JSON.stringify(file)}`);
-  s.check(/^[A-Z0-9_]+$/.test(texts[1] ?? ""), `volume identifier is ${JSON.stringify(texts[1])}`);
+  const [, volumeId = ""] = texts;
+  s.check(/^[A-Z0-9_]+$/.test(volumeId), `volume identifier is ${JSON.stringify(volumeId)}`);
+  const wanted = ["", volumeId, volumeId, "", "", "COLDFRAME", "", "", ""];
+  for (const [i, [, , name]] of TEXTS.entries()) s.check(texts[i] === wanted[i], `${name} is ${texts[i]}`);
   const created = longDate(s, 813, "creation date");
   s.check(created === longDate(s, 830, "modification date"), "was modified after it was made");
   for (const at of [847, 864]) s.ascii(at, 17, "expiry or effective date", "0".repeat(16) + "\0");
   s.u8(881, "file structure version", 1);
   s.done();
-  return { volumeId: texts[1] ?? "", created, tableBytes, tableL, tableM, root, texts };
+  return { volumeId, created, tableBytes, tableL, tableM, root, texts };
 }
 
 function text(s: Structure, at: number, length: number, name: string, joliet: boolean): string {
