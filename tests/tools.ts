@@ -23,7 +23,8 @@ export function hasTool(name: string): boolean {
 export function testWith(tools: readonly string[], name: string, body: () => Promise<void>): void {
   const missing = tools.filter((tool) => !hasTool(tool));
   if (missing.length === 0) {
-    test(name, body);
+    // Bun ends a test after five seconds unless told otherwise; a kernel or a server takes longer to start.
+    test(name, { timeout: 120_000 }, body);
   } else if (process.env["CI"] === "true") {
     test(name, () => {
       throw new Error(`missing in CI: ${missing.join(", ")}`);

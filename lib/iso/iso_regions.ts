@@ -1,9 +1,8 @@
 /** The regions of the ISO side: descriptors, path tables and directories of both trees. */
 
-import { fillContinuation } from "./continuation.ts";
 import { fillDirectory, type Hierarchy, rootRecord } from "./directories.ts";
 import { sectorsOf } from "./fields.ts";
-import { isoHierarchy, systemUseOf } from "./iso_directories.ts";
+import { fillIso, isoHierarchy } from "./iso_directories.ts";
 import { jolietHierarchy } from "./joliet_directories.ts";
 import { dataStart, type Layout } from "./layout.ts";
 import { fillPathTable, type PathTable } from "./path_table.ts";
@@ -14,7 +13,7 @@ import { jolietDescriptor, primaryDescriptor, terminator, type TreePlace } from 
 export function isoRegions(layout: Layout): Region[] {
   const { spec, tree, starts, isoTable, jolietTable } = layout;
   const data = (node: number) => dataStart(layout, node);
-  const iso = isoHierarchy(tree, layout.iso, starts.iso, starts.continuation, data);
+  const iso = isoHierarchy(tree, layout.iso, starts.iso, data);
   const joliet = jolietHierarchy(tree, layout.joliet, starts.joliet, data);
   const facts = { volumeId: spec.volumeId, created: spec.created, sectors: starts.sectors };
   const isoPlace = placeOf(isoTable, starts.isoL, starts.isoM, iso);
@@ -43,19 +42,12 @@ function tableRegions(table: PathTable, place: TreePlace, hierarchy: Hierarchy):
 }
 
 function directoryRegions(layout: Layout, iso: Hierarchy, joliet: Hierarchy): Region[] {
-  const { starts, tree } = layout;
-  const { continuation } = layout.iso;
-  const areas = (node: number) => systemUseOf(tree, node).areas;
+  const { starts } = layout;
   return [
     {
       start: starts.iso,
-      sectors: starts.continuation - starts.iso,
-      fill: (index, out) => fillDirectory(iso, index, out),
-    },
-    {
-      start: starts.continuation,
-      sectors: starts.joliet - starts.continuation,
-      fill: (index, out) => fillContinuation(continuation, starts.continuation, index, out, areas),
+      sectors: starts.joliet - starts.iso,
+      fill: (index, out) => fillIso(iso, layout.iso, index, out),
     },
     {
       start: starts.joliet,

@@ -28,7 +28,6 @@ export interface Starts {
   readonly jolietL: number;
   readonly jolietM: number;
   readonly iso: number;
-  readonly continuation: number;
   readonly joliet: number;
   readonly udfEntries: number;
   readonly udfFolders: number;
@@ -82,8 +81,6 @@ function startsOf(tree: Tree, parts: Omit<Layout, "spec" | "tree" | "starts">): 
   const jolietL = take(sectorsOf(parts.jolietTable.bytes));
   const jolietM = take(sectorsOf(parts.jolietTable.bytes));
   const iso = take(at(parts.iso.directories.start, tree.folders.count));
-  // bsdtar reads front to back: areas after their directories, before the data of the files they name.
-  const continuation = take(parts.iso.continuation.sectors);
   const joliet = take(at(parts.joliet.start, tree.folders.count));
   const udfEntries = take(parts.udf === undefined ? 0 : tree.nodes.count);
   const udfFolders = take(parts.udf === undefined ? 0 : at(parts.udf.start, tree.folders.count));
@@ -96,7 +93,6 @@ function startsOf(tree: Tree, parts: Omit<Layout, "spec" | "tree" | "starts">): 
     jolietL,
     jolietM,
     iso,
-    continuation,
     joliet,
     udfEntries,
     udfFolders,

@@ -40,7 +40,8 @@ export function udfFileEntry(file: UdfFile, block: number): Uint8Array {
   view.setUint16(48, Math.min(file.links, 0xffff), true);
   view.setBigUint64(56, BigInt(file.size), true);
   view.setBigUint64(64, BigInt(sectorsOf(file.size)), true);
-  for (const at of [72, 84, 96]) bytes.set(udfTime(file.mtime), at);
+  const time = udfTime(file.mtime);
+  for (const at of [72, 84, 96]) bytes.set(time, at);
   view.setUint32(108, 1, true);
   putImplementation(bytes, 128);
   view.setUint32(160, file.uniqueId, true);

@@ -53,11 +53,11 @@ const LEAVES: fc.Arbitrary<Leaf> = fc.oneof(
   { weight: 1, arbitrary: TARGETS },
 );
 
-/** A manifest of up to 60 entries whose paths do not contradict each other. */
-export function manifests(): fc.Arbitrary<TreeOf> {
-  const folders = fc.array(names(), { maxLength: 5 });
+/** A manifest of up to 60 entries whose paths do not contradict each other, drawn from at least `least`. */
+export function manifests(least = 0): fc.Arbitrary<TreeOf> {
+  const folders = fc.array(names(), { minLength: Math.min(least, 5), maxLength: 5 });
   const place = fc.tuple(fc.array(fc.nat(4), { maxLength: 4 }), names(), LEAVES);
-  return fc.tuple(folders, fc.array(place, { maxLength: 60 })).map(([pool, places]) => {
+  return fc.tuple(folders, fc.array(place, { minLength: least, maxLength: 60 })).map(([pool, places]) => {
     const tree: TreeOf = {};
     for (const [way, name, leaf] of places) {
       const path = [...way.flatMap((i) => pool[i] ?? []), name].join("/");

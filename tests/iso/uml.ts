@@ -26,16 +26,27 @@ export interface Job {
   readonly path: string;
   readonly views: readonly View[];
   readonly windows: readonly number[];
+  /** The paths to look at, when all would take too long. */
+  readonly only?: readonly string[];
+  /** Folders whose names are listed without looking at what they name. */
+  readonly list?: readonly string[];
 }
 
-type Report = Partial<Record<View, { entries: Seen[] } | { error: string }>>;
+/** What one view of an image shows. */
+export interface Shown {
+  readonly entries: Seen[];
+  /** Folder → the names in it, for the folders the job lists. */
+  readonly names: Record<string, string[]>;
+}
+
+type Report = Partial<Record<View, Shown | { error: string }>>;
 
 /**
  * Boots a kernel, mounts the images, and gives what it saw, by image and view.
  *
  * @throws Error when the kernel did not come up, or would not mount or read an image.
  */
-export function seenByKernel(jobs: readonly Job[]): Promise<Map<View, Seen[]>[]> {
+export function seenByKernel(jobs: readonly Job[]): Promise<Map<View, Shown>[]> {
   return withFolder(async (folder) => {
     const init = join(folder, "init.py");
     await copyFile(new URL("uml_init.py", import.meta.url), init);
@@ -57,13 +68,13 @@ async function readReport(folder: string): Promise<string> {
   }
 }
 
-function viewsOf(report: Report, path: string): Map<View, Seen[]> {
-  const views = new Map<View, Seen[]>();
+function viewsOf(report: Report, path: string): Map<View, Shown> {
+  const views = new Map<View, Shown>();
   for (const view of ["rock", "joliet", "plain", "udf"] as const) {
     const seen = report[view];
     if (seen === undefined) continue;
     if ("error" in seen) throw new Error(`the kernel does not read ${path} as ${view}: ${seen.error}`);
-    views.set(view, seen.entries);
+    views.set(view, seen);
   }
   return views;
 }

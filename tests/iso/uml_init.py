@@ -20,7 +20,7 @@ MODULES = ["loop", "nls_utf8", "cdrom", "crc-itu-t", "isofs", "udf"]
 VIEWS = {
     "rock": ("iso9660", ""),
     "joliet": ("iso9660", "norock,utf8"),
-    "plain": ("iso9660", "norock,nojoliet"),
+    "plain": ("iso9660", "norock,nojoliet,map=off"),
     "udf": ("udf", "utf8"),
 }
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -62,7 +62,11 @@ def look(folder, path, windows):
     return entry | {"kind": "file", "size": status.st_size, "sha256": digest(full, status.st_size, windows)}
 
 
-def walk(folder, windows):
+def walk(folder, one):
+    """All below a folder; or, since a kernel looks a name up by reading the whole folder, a choice of paths."""
+    windows = one["windows"]
+    if "only" in one:
+        return [look(folder, os.fsencode(path), windows) for path in one["only"]]
     found = []
     for where, dirs, files in os.walk(folder):
         for name in dirs + files:
@@ -70,26 +74,27 @@ def walk(folder, windows):
     return found
 
 
-def view(device, kind, options, windows):
+def view(device, kind, options, one):
     folder = os.path.join(HERE, "mnt")
     try:
         mount(device, folder, kind, MS_RDONLY, options)
     except OSError as error:
         return {"error": str(error)}
     try:
-        return {"entries": walk(folder.encode(), windows)}
+        names = {path: os.listdir(os.path.join(folder, path)) for path in one.get("list", [])}
+        return {"entries": walk(folder.encode(), one), "names": names}
     except OSError as error:
         return {"error": str(error)}
     finally:
         LIBC.umount(folder.encode())
 
 
-def image(path, views, windows):
+def image(one):
     with open("/dev/loop-control") as control:
         device = f"/dev/loop{fcntl.ioctl(control, LOOP_GET_FREE)}"
-    with open(device) as loop, open(path) as backing:
+    with open(device) as loop, open(one["path"]) as backing:
         fcntl.ioctl(loop, LOOP_SET_FD, backing.fileno())
-        report = {name: view(device, *VIEWS[name], windows) for name in views}
+        report = {name: view(device, *VIEWS[name], one) for name in one["views"]}
         fcntl.ioctl(loop, LOOP_CLEAR, 0)
     return report
 
@@ -103,7 +108,7 @@ def main():
         load(name)
     with open(os.path.join(HERE, "job.json")) as file:
         job = json.load(file)
-    report = [image(one["path"], one["views"], one["windows"]) for one in job]
+    report = [image(one) for one in job]
     with open(os.path.join(HERE, "report.json"), "w") as file:
         json.dump(report, file)
 
