@@ -2,6 +2,7 @@
 
 import { StoreError } from "../errors.ts";
 import type { StoreContext } from "./context.ts";
+import { openDrive } from "./drive/drive.ts";
 import { openFile } from "./file.ts";
 import { openS3 } from "./s3/s3.ts";
 import type { Store } from "./store.ts";
@@ -16,6 +17,7 @@ type Opener = (url: string, context: StoreContext, options: OpenOptions) => Prom
 
 const OPENERS: ReadonlyMap<string, Opener> = new Map([
   ["file", openFile],
+  ["gdrive", openDrive],
   ["s3", (url, context) => openS3(url, context)],
 ]);
 
