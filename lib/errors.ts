@@ -17,6 +17,7 @@ export type ErrorCode =
   | "source-unreadable" // a file cannot be read
   | "catalog" // the catalog is damaged, too new, or cannot be reached
   | "key-missing" // an identity or recipient is needed and not there
+  | "key-invalid" // a text is not a usable age recipient or identity
   | "key-wrong" // none of the identities opens the object
   | "passphrase" // a passphrase is needed or wrong
   | "not-age" // the bytes are not an age file

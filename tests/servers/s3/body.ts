@@ -13,7 +13,7 @@ import {
 } from "./checksums.ts";
 import { ChunkDecoder } from "./chunked.ts";
 import { refusal } from "./errors.ts";
-import type { RequestHead } from "./http.ts";
+import { queryValue, type RequestHead } from "./http.ts";
 import type { Quirks } from "./model.ts";
 import type { Authentic } from "./sigv4.ts";
 
@@ -78,7 +78,7 @@ function announced(
   head: RequestHead,
   quirks: Quirks,
 ): { algorithm: Algorithm | undefined; inTrailer: boolean } {
-  if (quirks.noChecksums) return { algorithm: undefined, inTrailer: false };
+  if (quirks.noChecksums || completes(head)) return { algorithm: undefined, inTrailer: false };
   const names = [...head.headers.keys()].filter((name) =>
     /^x-amz-(checksum-(?!mode|type|algorithm)|sdk-checksum)/.test(name)
   );
@@ -95,6 +95,11 @@ function announced(
     );
   }
   return { algorithm: sent[0] ?? trailing[0], inTrailer: trailing.length > 0 };
+}
+
+/** The checksum headers of CompleteMultipartUpload are of the object, not of the list of parts in its body. */
+function completes(head: RequestHead): boolean {
+  return head.method === "POST" && queryValue(head, "uploadId") !== undefined;
 }
 
 /** A request with `x-amz-sdk-checksum-algorithm` must bring that checksum. */

@@ -1,0 +1,49 @@
+/** From a URL to a store. A new kind of store is one line in `OPENERS`. */
+
+import { StoreError } from "../errors.ts";
+import type { StoreContext } from "./context.ts";
+import { openDrive } from "./drive/drive.ts";
+import { openFile } from "./file.ts";
+import { openS3 } from "./s3/s3.ts";
+import type { Store } from "./store.ts";
+
+/** How to open a store. */
+export interface OpenOptions {
+  /** Makes a store where there is none yet, if this kind can; for a user's first use only. */
+  readonly create?: boolean;
+}
+
+type Opener = (url: string, context: StoreContext, options: OpenOptions) => Promise<Store>;
+
+const OPENERS: ReadonlyMap<string, Opener> = new Map([
+  ["file", openFile],
+  ["gdrive", openDrive],
+  ["s3", (url, context) => openS3(url, context)],
+]);
+
+/**
+ * Opens the store behind a URL, bare: `retrying` and `rateLimited` are for the caller to add.
+ *
+ * @throws StoreError `store-url` for a URL of no known kind; and what that kind's opener throws
+ */
+export async function openStore(
+  url: string,
+  context: StoreContext,
+  options: OpenOptions = {},
+): Promise<Store> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  const opener = scheme === undefined ? undefined : OPENERS.get(scheme);
+  if (opener === undefined) throw unknown(url, scheme);
+  return await opener(url, context, options);
+}
+
+/** The text of the URL stays out: where the scheme is wrong, anything may stand in it. */
+function unknown(url: string, scheme: string | undefined): StoreError {
+  const known = [...OPENERS.keys()].map((name) => `${name}:`).join(", ");
+  // One letter is a Windows drive.
+  const isPath = scheme === undefined || scheme.length === 1;
+  const what = isPath ? "a store URL begins with its kind" : `there is no kind of store "${scheme}:"`;
+  return new StoreError("store-url", `${what}; known are ${known}`, {
+    ...(isPath && /^[\w./~\\: -]+$/.test(url) ? { hint: `For a folder write file:${url}` } : {}),
+  });
+}
