@@ -25,7 +25,7 @@ function realTest(tools: readonly string[], name: string, body: () => Promise<vo
     test(`${name} (left out: COLDFRAME_REAL_SERVERS is not 1)`, () => {});
     return;
   }
-  test(name, async () => {
+  test(name, { timeout: 180_000 }, async () => {
     const missing = tools.filter((tool) => !hasTool(tool));
     assert.deepEqual(missing, [], "programs that are not installed");
     await body();

@@ -62,9 +62,16 @@ def upload(name, kind):
     for number, piece in enumerate(pieces, 1):
         sent = s3.upload_part(**where, PartNumber=number, Body=piece, ChecksumAlgorithm=name)
         parts.append({"PartNumber": number, "ETag": sent["ETag"], field: sent[field]})
-    return s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    finish = dict(**where, MultipartUpload={"Parts": parts})
+    if kind == "FULL_OBJECT":
+        refused("BadDigest", s3.complete_multipart_upload, **finish, ChecksumType=kind, **{field: parts[0][field]})
+        refused("InvalidRequest", s3.complete_multipart_upload, **finish, MpuObjectSize=len(body) - 1)
+        finish[field] = wholes[name]
+    return s3.complete_multipart_upload(**finish, MpuObjectSize=len(body))
+wholes = {}
 for name in ["CRC32"] + CRT_ONLY:
     whole = s3.put_object(Bucket=BUCKET, Key="whole", Body=body, ChecksumAlgorithm=name)
+    wholes[name] = whole["Checksum" + name]
     same(upload(name, "FULL_OBJECT")["Checksum" + name], whole["Checksum" + name])
 import base64
 done = upload("SHA256", "COMPOSITE")

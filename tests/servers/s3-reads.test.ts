@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { utf8 } from "../../lib/bytes.ts";
+import { parseHead } from "./s3/http.ts";
+import { route } from "./s3/routes.ts";
 import { type S3Options, type S3Server, withS3 } from "./s3/server.ts";
 import { element, elements, type Reply, send } from "./s3-client.ts";
 
@@ -89,6 +91,14 @@ test(
     }
   }),
 );
+
+for (const host of ["b.localhost:9000", "b.s3.example.com"]) {
+  test(`the bucket may stand in the host: ${host}`, () => {
+    const head = parseHead("GET", "/dir/k%20k", ["Host", host]);
+    const target = route(head, { listV1Only: false, domain: "s3.example.com" });
+    assert.deepEqual(target, { operation: "GetObject", bucket: "b", key: "dir/k k" });
+  });
+}
 
 /** All pages of a listing. */
 async function listAll(server: S3Server, query: string): Promise<Reply[]> {
