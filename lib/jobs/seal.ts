@@ -16,6 +16,7 @@ import {
   type PendingUpload,
   uploadOfVolume,
 } from "../catalog/uploads.ts";
+import { distrustContent } from "../catalog/versions.ts";
 import {
   dropPlanned,
   markStored,
@@ -82,6 +83,7 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
   } catch (error) {
     if (!(error instanceof SourceChangedError)) throw error;
     await giveUp(session, store, volume, upload);
+    await session.db.write([distrustContent(session.home.box, error.sha256)]);
     return { kind: "changed", path: error.path, error };
   } finally {
     await reader.close();
