@@ -546,13 +546,14 @@ const { spec: twice, read } = specOf({
   "same.txt": "hello",
 }, false);
 
-test("caught: any byte in front of the data that is not zero, and each 61st that is, changed", async () => {
+test("caught: any byte in front of the data, changed (a sample; COLDFRAME_ALL_BYTES=1 for all but zeros)", async () => {
+  const step = process.env["COLDFRAME_ALL_BYTES"] === "1" ? 1 : 5;
   const image = layoutImage(twice);
   const good = concat(...imageBytes(twice, image, read));
   assert.deepEqual(await verifyImage(memory(good)), []);
   const places = [...good.keys()].filter((at) => at < image.offsetOf(0) && (good[at] !== 0 || at % 61 === 0));
   assert.ok(places.length > 1500);
-  for (const at of places) {
+  for (const at of places.filter((_, i) => i % step === 0)) {
     const bytes = good.slice();
     bytes[at] = (bytes[at] ?? 0) ^ 0x10;
     assert.notDeepEqual(
