@@ -27,7 +27,7 @@ export function openOn(
     AWS_SECRET_ACCESS_KEY: server.secretKey,
     HOME: "/nowhere",
   };
-  return openS3(url, testContext({ env, ...context }), { partSize: PART, ...options });
+  return openS3(url, testContext({ env, ...context }), { partSize: PART, slowest: 50e6, ...options });
 }
 
 /** The key in the bucket of a key in such a store. */

@@ -147,7 +147,11 @@ async function badLine(seed: number): Promise<void> {
     const kept: Kept = { token: undefined, receipts: [] };
     for (let run = 1;; run++) {
       const stop = new AbortController();
-      const bare = await openOn(server, { query, stall: 300, context: { signal: stop.signal } });
+      const bare = await openOn(server, {
+        query,
+        stall: 300,
+        context: { signal: stop.signal, warn: () => {} },
+      });
       const store = retrying(bare, { ...AT_ONCE, attempts: 40, signal: stop.signal });
       const killed = run < 3 && random() < 0.4;
       const timer = killed ? setTimeout(() => stop.abort(new Error("killed")), random() * 60) : undefined;

@@ -53,6 +53,8 @@ export interface ClientOptions {
   readonly context: StoreContext;
   /** Ms without a byte after which a connection counts as dead. */
   readonly stall: number;
+  /** Bytes per second assumed of the line until it is measured. */
+  readonly slowest: number;
 }
 
 /** Clocks further apart than this are refused by S3 (15 minutes); a HEAD does not say so in words. */
@@ -62,13 +64,14 @@ const SKEW_LIMIT = 14 * 60_000;
 export class S3Client {
   readonly #options: ClientOptions;
   readonly #keys = new Map<string, ArrayBuffer>();
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   /** Ms to add to our clock; learnt from a server that found it wrong. */
   #skew = 0;
   #skewWarned = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.slowest);
   }
 
   /** The time as the server sees it, in ms since 1970. */

@@ -32,6 +32,7 @@ import { infoFromListing, parseTime } from "./info.ts";
 import { listObjects, listParts, listUploads } from "./list.ts";
 import { readObject } from "./read.ts";
 import { expectBody } from "./settle.ts";
+import { SLOWEST_LINE } from "./stall.ts";
 import { thawObject, type ThawOptions } from "./thaw.ts";
 import { confirmedBy, partSizeFor, partSizeOf, S3Upload, USUAL_PART } from "./upload.ts";
 import { parseEndpoint, parseS3Url, type S3Location } from "./url.ts";
@@ -54,6 +55,8 @@ export interface S3Store extends Store {
 export interface S3Options {
   /** Ms without a byte after which a connection counts as dead. */
   readonly stall?: number;
+  /** Bytes per second that a body is sent at, at least, until the line is measured. */
+  readonly slowest?: number;
   /** The part size of objects that it does for, in bytes: at least 5 MiB at real servers. */
   readonly partSize?: number;
 }
@@ -70,8 +73,8 @@ export async function openS3(url: string, context: StoreContext, options: S3Opti
   const endpoint = location.endpoint ?? parseEndpoint(aws.endpoint);
   const region = location.region ?? aws.region ?? usualRegion(endpoint);
   const address = addressOf(location.bucket, region, endpoint, location.style);
-  const { stall = 60_000, partSize = USUAL_PART } = options;
-  const client = new S3Client({ address, region, credentials: aws.credentials, context, stall });
+  const { stall = 60_000, slowest = SLOWEST_LINE, partSize = USUAL_PART } = options;
+  const client = new S3Client({ address, region, credentials: aws.credentials, context, stall, slowest });
   const abilities = new Abilities(
     location.checksum,
     address.aws,

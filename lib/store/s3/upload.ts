@@ -114,7 +114,9 @@ export class S3Upload implements Upload {
     }
     if (!this.#fixed && check.kind !== "md5" && !answerSpeaks(check.kind, headers)) this.#fallBack();
     const etag = etagOf(headers);
-    if (etag === "") throw new StoreError("store-protocol", `the store gave no ETag for ${part}`);
+    if (etag === "") {
+      throw new StoreError("store-protocol", `the store gave no ETag for ${part}`, { transient: true });
+    }
     return { index, size: body.length, sha256: check.sha256, tag: tagOf(check, etag) };
   }
 

@@ -15,7 +15,7 @@ import { parseHead, queryValue, type RequestHead } from "./http.ts";
 import { type Bucket, current, newBucket, type ObjectVersion, type Quirks } from "./model.ts";
 import { type Operation, OPERATIONS, route, type Target } from "./routes.ts";
 import { authenticate, type Credentials } from "./sigv4.ts";
-import { applyFault, BodyReader, Lost } from "./trouble.ts";
+import { applyFault, BodyReader, hangUp, Lost } from "./trouble.ts";
 import { errorAnswer, sendAnswer } from "./wire.ts";
 
 /** How to start a server. */
@@ -132,7 +132,7 @@ export class Service {
       entry.sent = await sendAnswer(req, res, answer, envelope, entry.fault);
     } catch (error) {
       if (!(error instanceof Lost)) this.#crash(error);
-      if (!(error instanceof Lost && error.message === "stall")) req.socket.destroy();
+      if (!(error instanceof Lost && error.message === "stall")) hangUp(req);
     }
   }
 

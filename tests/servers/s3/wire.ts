@@ -7,6 +7,7 @@ import type { Answer } from "./call.ts";
 import type { S3Error } from "./errors.ts";
 import type { Fault } from "./faults.ts";
 import { xmlDocument } from "./xml.ts";
+import { hangUp } from "./trouble.ts";
 
 /** What every answer says besides its own headers. */
 export interface Envelope {
@@ -90,7 +91,7 @@ async function sendBody(
   let sent = 0;
   for (const chunk of chunks) {
     const piece = chunk.subarray(0, limit - sent);
-    if (req.socket.destroyed) return sent;
+    if (res.destroyed) return sent;
     if (!res.write(piece)) await Promise.race([once(res, "drain"), once(res, "close")]);
     sent += piece.length;
     if (sent >= limit) break;
@@ -103,5 +104,5 @@ async function sendBody(
 /** Lets what was written leave first: a cut answer must show its beginning. */
 async function cutAfterFlush(req: IncomingMessage): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 20));
-  req.socket.destroy();
+  hangUp(req);
 }
