@@ -373,3 +373,10 @@ test("the hash of an empty body is signed where there is none", async () => {
   assert.equal(sent[0]?.method, "DELETE");
   assert.equal(sent[0]?.headers.get("x-amz-content-sha256"), EMPTY);
 });
+
+test("an upload that Ceph calls a missing key is a forgotten upload", async () => {
+  const gone = () => refused(404, "NoSuchKey");
+  const { store } = await scripted([gone(), gone()]);
+  assert.equal(await store.resumeUpload("volumes/v", 5, "id", []), undefined);
+  await store.abortUpload({ key: "volumes/v", token: "id", started: undefined });
+});

@@ -13,7 +13,7 @@ import type { AwsCredentials } from "../aws/credentials.ts";
 import { sha256Hex } from "../checksum.ts";
 import type { StoreContext } from "../context.ts";
 import type { Address } from "./address.ts";
-import { type Operation, S3Error } from "./errors.ts";
+import { type Operation, S3Error, usualReason } from "./errors.ts";
 import { Pace, Watch } from "./stall.ts";
 import { parseXml, textOf, type XmlElement } from "./xml.ts";
 
@@ -102,7 +102,8 @@ export class S3Client {
   /** The XML of an answer; an `<Error>` in a success is the error it names. */
   readXml(request: S3Request, answer: Answer, root: string): XmlElement {
     const element = readRoot(answer.text);
-    if (element?.name === root) return element;
+    // Some servers end the name in another word, and every SDK lets them.
+    if (element?.name === root || element?.name === root.replace(/Result$/, "Response")) return element;
     if (element?.name === "Error") throw this.#refused(request, answer);
     throw new StoreError(
       "store-protocol",
@@ -208,7 +209,9 @@ export class S3Client {
       bucket: this.bucket,
       key: request.key,
       status: answer.status,
-      reason: reason === "" && this.#looksSkewed(answer) ? "RequestTimeTooSkewed" : reason,
+      reason: reason === "" && this.#looksSkewed(answer)
+        ? "RequestTimeTooSkewed"
+        : usualReason(request.operation, reason),
       message: (told === undefined ? "" : textOf(told, "Message") ?? "").replace(/\s+/g, " "),
       region: answer.headers.get("x-amz-bucket-region") ?? (told && textOf(told, "Region")),
       header: told && textOf(told, "Header"),
