@@ -17,6 +17,7 @@ export type ErrorCode =
   | "source-unreadable" // a file cannot be read
   | "catalog" // the catalog is damaged, too new, or cannot be reached
   | "key-missing" // an identity or recipient is needed and not there
+  | "key-invalid" // a text is not a usable age recipient or identity
   | "key-wrong" // none of the identities opens the object
   | "passphrase" // a passphrase is needed or wrong
   | "not-age" // the bytes are not an age file
@@ -92,10 +93,13 @@ export class SourceChangedError extends ColdframeError {
   override readonly name = "SourceChangedError";
   /** The absolute path of the file that changed. */
   readonly path: string;
+  /** The content that was expected there. */
+  readonly sha256: string;
 
-  constructor(path: string, what: string, details: ErrorDetails = {}) {
+  constructor(path: string, sha256: string, what: string, details: ErrorDetails = {}) {
     super("source-changed", `${path} ${what} while it was being read`, details);
     this.path = path;
+    this.sha256 = sha256;
   }
 }
 

@@ -25,12 +25,30 @@ from botocore.exceptions import ClientError
 
 BUCKET = os.environ["BUCKET"]
 
+# Checksums that boto3 can make only with awscrt; CI has it (pip install "boto3[crt]").
+import botocore.compat
+assert botocore.compat.HAS_CRT or os.environ.get("CI") != "true", "awscrt is missing in CI"
+CRT_ONLY = ["CRC32C", "CRC64NVME"] if botocore.compat.HAS_CRT else []
+
 def client(**more):
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}, connect_timeout=10, read_timeout=30,
                     **more.pop("config", {}))
     return boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], config=config, **more)
 
 s3 = client()
+
+def python_signer():
+    # With awscrt boto3 signs in C, where a test cannot make it lie.
+    import botocore.auth
+    botocore.auth.AUTH_TYPE_MAPS.update({"v4": botocore.auth.S3SigV4Auth, "s3v4": botocore.auth.S3SigV4Auth})
+    return botocore.auth
+
+def set_clock(hours):
+    import datetime
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
+    python_signer().get_current_datetime = lambda *_, **__: now.replace(tzinfo=None)
+    global s3
+    s3 = client()
 
 def refused(code, call, **arguments):
     try:
@@ -50,6 +68,7 @@ export function awsEnvironment(target: BotoTarget): Record<string, string> {
   return {
     PATH: process.env["PATH"] ?? "",
     HOME: "/nonexistent",
+    CI: process.env["CI"] ?? "",
     LANG: "C.UTF-8",
     AWS_ACCESS_KEY_ID: target.accessKey,
     AWS_SECRET_ACCESS_KEY: target.secretKey,
@@ -62,7 +81,8 @@ export function awsEnvironment(target: BotoTarget): Record<string, string> {
 }
 
 /**
- * Runs a Python script against a server. It finds `s3`, `client(…)`, `refused(code, call, …)`, `same(a, b)`, `BUCKET`.
+ * Runs a Python script against a server. It finds `s3`, `client(…)`, `refused(code, call, …)`, `same(a, b)`,
+ * `set_clock(hours)`, `BUCKET` and `CRT_ONLY`.
  *
  * @throws Error with the script's output when it fails
  */

@@ -37,7 +37,7 @@ same(s3.get_object(Bucket=BUCKET, Key="race")["Body"].read(), b"%d" % wins[0])
 
 /** A wrong key, a wrong secret, a wrong body hash and a wrong clock are refused. */
 export const REFUSALS = `
-from botocore.auth import S3SigV4Auth
+S3SigV4Auth = python_signer().S3SigV4Auth
 key, secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
 stranger = client(aws_access_key_id="AKIANOBODY", aws_secret_access_key=secret)
 refused("InvalidAccessKeyId", stranger.put_object, Bucket=BUCKET, Key="x", Body=b"x")
@@ -47,12 +47,11 @@ refused("SignatureDoesNotMatch", guesser.put_object, Bucket=BUCKET, Key="x", Bod
 # The hash of other bytes, signed as if it were right.
 plain = S3SigV4Auth.payload
 S3SigV4Auth.payload = lambda self, request: hashlib.sha256(b"other").hexdigest()
+s3 = client()
 refused("XAmzContentSHA256Mismatch", s3.put_object, Bucket=BUCKET, Key="x", Body=b"x")
 S3SigV4Auth.payload = plain
 
-import datetime, botocore.auth
-early = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
-botocore.auth.get_current_datetime = lambda *_, **__: early.replace(tzinfo=None)
+set_clock(-1)
 refused("RequestTimeTooSkewed", s3.put_object, Bucket=BUCKET, Key="x", Body=b"x")
 `;
 

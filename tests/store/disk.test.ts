@@ -1,7 +1,8 @@
 /** What the `file:` store does when the disk is gone, full, read-only, without links, or the power fails. */
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmdirSync } from "node:fs";
 import {
   link,
   mkdir,
@@ -10,24 +11,25 @@ import {
   readFile,
   rename,
   rm,
+  rmdir,
   stat,
   symlink,
   utimes,
   writeFile,
 } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { collect, equal, utf8 } from "../../lib/bytes.ts";
 import { hasCode, StoreError } from "../../lib/errors.ts";
 import type { StoreContext } from "../../lib/store/context.ts";
 import { type FileStoreOptions, openFile } from "../../lib/store/file.ts";
 import { Folders } from "../../lib/store/file/folders.ts";
 import type { Store } from "../../lib/store/store.ts";
-import { hasTool, pseudoRandom, run, testWith, withFolder } from "../tools.ts";
+import { pseudoRandom, run, testWith, withFolder } from "../tools.ts";
 import { inParallel, rejectsWith } from "./conformance.ts";
 import { systemError, testContext, withoutLinks } from "./context.ts";
 
@@ -79,6 +81,15 @@ test("a marker made by hand makes a folder a store", async () => {
   });
 });
 
+test("a file is not a store, and does not become one", async () => {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, "file"), "x");
+    await rejectsWith("store-missing", openFile(`file:${folder}/file`, testContext()));
+    await assert.rejects(create(join(folder, "file")), (error) => error instanceof StoreError);
+    assert.equal(await readFile(join(folder, "file"), "utf8"), "x");
+  });
+});
+
 test("creating a store twice, also at once, gives one store", async () => {
   await withFolder(async (folder) => {
     const stores = await Promise.all([1, 2, 3].map(() => create(folder)));
@@ -89,41 +100,45 @@ test("creating a store twice, also at once, gives one store", async () => {
   });
 });
 
-test("when the disk is unmounted, every call fails as missing and nothing is written beside it", () =>
-  withStore(async (store, root) => {
-    await store.put("staged/a", utf8("a"), STAGED);
-    const upload = await store.beginUpload("volumes/v", 10, VOLUME);
-    await rename(root, `${root}-elsewhere`);
-    await mkdir(root);
-    const calls: [string, () => Promise<unknown>][] = [
-      ["list", () => keys(store)],
-      ["list staged/", () => keys(store, "staged/")],
-      ["head", () => store.head("staged/a")],
-      ["read", () => collect(store.read("staged/a"))],
-      ["put", () => store.put("staged/b", utf8("b"), STAGED)],
-      ["beginUpload", () => store.beginUpload("volumes/w", 10, VOLUME)],
-      ["resumeUpload", () => store.resumeUpload("volumes/v", 10, upload.token, [])],
-      ["listUploads", () => Array.fromAsync(store.listUploads())],
-      ["remove", () => store.remove("staged/a")],
-      ["send", () => upload.send(0, pseudoRandom(10))],
-    ];
-    for (const [name, call] of calls) {
-      await assert.rejects(call(), (error) => hasCode(error, "store-missing"), name);
-    }
-    assert.deepEqual(await readdir(root), []);
-  }));
+for (const left of ["an empty mount point", "nothing"]) {
+  test(`when the disk is gone and ${left} is left, every call says so and nothing is written there`, () =>
+    withStore(async (store, root) => {
+      await store.put("staged/a", utf8("a"), STAGED);
+      const upload = await store.beginUpload("volumes/v", 10, VOLUME);
+      await rename(root, `${root}-elsewhere`);
+      if (left !== "nothing") await mkdir(root);
+      const calls: [string, () => Promise<unknown>][] = [
+        ["list", () => keys(store)],
+        ["list staged/", () => keys(store, "staged/")],
+        ["head", () => store.head("staged/a")],
+        ["read", () => collect(store.read("staged/a"))],
+        ["put", () => store.put("staged/b", utf8("b"), STAGED)],
+        ["beginUpload", () => store.beginUpload("volumes/w", 10, VOLUME)],
+        ["resumeUpload", () => store.resumeUpload("volumes/v", 10, upload.token, [])],
+        ["listUploads", () => Array.fromAsync(store.listUploads())],
+        ["remove", () => store.remove("staged/a")],
+        ["send", () => upload.send(0, pseudoRandom(10))],
+        ["complete", () => upload.complete([{ index: 0, size: 10, sha256: "", tag: "" }])],
+      ];
+      if (left === "nothing") calls.push(["usage", () => store.usage()]);
+      for (const [name, call] of calls) {
+        await assert.rejects(call(), (error) => hasCode(error, "store-missing"), name);
+      }
+      assert.deepEqual(await readdir(root).catch(() => []), []);
+    }));
+}
 
 test("a listing fails when another store appears in its place meanwhile", () =>
   withStore(async (store, root) => {
     for (const key of ["staged/a", "volumes/b"]) await store.put(key, utf8(key), STAGED);
-    await rejectsWith(
-      "store-missing",
+    await assert.rejects(
       (async () => {
         for await (const _ of store.list("")) {
           await rename(root, `${root}-elsewhere`).catch(() => {});
           await create(root);
         }
       })(),
+      (error) => hasCode(error, "store-missing") && /another store/.test(error.message),
     );
   }));
 
@@ -264,6 +279,20 @@ test("an upload does not complete with receipts for other bytes than it holds", 
     assert.equal(await store.head("volumes/v"), undefined);
   }));
 
+test("a part whose writing failed holds neither the old bytes nor the new", () =>
+  withStore(async (store, root) => {
+    const upload = await store.beginUpload("volumes/v", 5, VOLUME);
+    const first = await upload.send(0, utf8("first"));
+    const path = join(root, ".coldframe-tmp", `${upload.token}.part`);
+    await rename(path, `${path}-away`);
+    await mkdir(path);
+    await assert.rejects(upload.send(0, utf8("other")));
+    await rmdir(path);
+    await rename(`${path}-away`, path);
+    await rejectsWith("store-protocol", upload.complete([first]));
+    await upload.complete([await upload.send(0, utf8("first"))]);
+  }));
+
 test("an upload whose file was cut does not complete", () =>
   withStore(async (store, root) => {
     const upload = await store.beginUpload("volumes/v", 5, VOLUME);
@@ -327,7 +356,7 @@ testWith(
       const trace = join(folder, "..", `${folder.split("/").pop()}.trace`);
       try {
         const calls = "trace=fdatasync,fsync,link,linkat,mkdir,mkdirat";
-        await promisify(execFile)("strace", ["-f", "-y", "-e", calls, "-o", trace, command, ...args]);
+        await run("strace", ["-f", "-y", "-e", calls, "-o", trace, command, ...args]);
         const lines = (await readFile(trace, "utf8")).split("\n").filter((line) => line.includes(folder));
         const at = (pattern: RegExp) => {
           const found = lines.findLastIndex((line) => pattern.test(line));
@@ -350,26 +379,33 @@ testWith(
 
 // Disks that refuse
 
-/** Runs `body` in a file system of one megabyte in memory; false when this user cannot mount one. */
-async function withSmallDisk(body: (folder: string) => Promise<void>): Promise<boolean> {
-  if (process.platform !== "linux" || process.getuid?.() !== 0 || !hasTool("mount")) return false;
-  return await withFolder(async (folder) => {
-    try {
-      await run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]);
-    } catch {
-      return false; // a container without the right to mount
-    }
-    try {
-      await body(folder);
-    } finally {
-      await run("umount", [folder]);
-    }
-    return true;
-  });
+/** Whether this user may mount a file system; tried, since a container may keep even root from it. */
+function canMount(): boolean {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
+  const folder = mkdtempSync(join(tmpdir(), "coldframe-test-"));
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).status === 0;
+  if (mounted) spawnSync("umount", [folder]);
+  rmdirSync(folder);
+  return mounted;
 }
 
-test("a full disk is named, leaves no half object, and the upload goes on once there is space", async (t) => {
-  const mounted = await withSmallDisk(async (folder) => {
+/** A test in a file system of one megabyte, in memory. */
+function testOnSmallDisk(name: string, body: (folder: string) => Promise<void>): void {
+  if (!canMount()) return void test(`${name} (left out: no right to mount)`, () => {});
+  test(name, () =>
+    withFolder(async (folder) => {
+      await run("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]);
+      try {
+        await body(folder);
+      } finally {
+        await run("umount", [folder]);
+      }
+    }));
+}
+
+testOnSmallDisk(
+  "a full disk is named, leaves no half object, and the upload goes on once there is space",
+  async (folder) => {
     const store = await create(join(folder, "store"), { partSize: 300_000 });
     const isFull = (error: unknown) => {
       return hasCode(error, "store-full") && error.message.includes(folder) && error.hint !== undefined;
@@ -388,23 +424,19 @@ test("a full disk is named, leaves no half object, and the upload goes on once t
     await upload.complete(receipts);
     assert.ok(equal(await collect(store.read("volumes/v")), body));
     assert.equal((await store.usage())?.limit, 1_048_576);
-  });
-  if (!mounted) t.skip("needs the right to mount");
-});
+  },
+);
 
-test("a disk that is mounted read-only can be read, and says why it takes nothing", async (t) => {
-  const mounted = await withSmallDisk(async (folder) => {
-    const before = await create(folder);
-    await before.put("staged/a", utf8("a"), STAGED);
-    await run("mount", ["-o", "remount,ro", folder]);
-    const store = await openFile(`file:${folder}`, testContext());
-    assert.ok(equal(await collect(store.read("staged/a")), utf8("a")));
-    const isReadOnly = (error: unknown) => hasCode(error, "store-denied") && /read-only/.test(error.message);
-    await assert.rejects(store.put("staged/b", utf8("b"), STAGED), isReadOnly);
-    await assert.rejects(store.beginUpload("volumes/v", 1, VOLUME), isReadOnly);
-    await assert.rejects(store.remove("staged/a"), isReadOnly);
-  });
-  if (!mounted) t.skip("needs the right to mount");
+testOnSmallDisk("a disk mounted read-only can be read, and says why it takes nothing", async (folder) => {
+  const before = await create(folder);
+  await before.put("staged/a", utf8("a"), STAGED);
+  await run("mount", ["-o", "remount,ro", folder]);
+  const store = await openFile(`file:${folder}`, testContext());
+  assert.ok(equal(await collect(store.read("staged/a")), utf8("a")));
+  const isReadOnly = (error: unknown) => hasCode(error, "store-denied") && /read-only/.test(error.message);
+  await assert.rejects(store.put("staged/b", utf8("b"), STAGED), isReadOnly);
+  await assert.rejects(store.beginUpload("volumes/v", 1, VOLUME), isReadOnly);
+  await assert.rejects(store.remove("staged/a"), isReadOnly);
 });
 
 const FAULTS: [string, string, boolean][] = [

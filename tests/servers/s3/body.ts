@@ -37,6 +37,8 @@ export interface Received {
 export interface ReceiveOptions {
   /** Computed when the client declares none. */
   readonly fallback: Algorithm | undefined;
+  /** Computed whatever the client declares. */
+  readonly required: Algorithm | undefined;
   readonly keep: boolean;
   readonly quirks: Quirks;
 }
@@ -143,9 +145,10 @@ async function openSink(head: RequestHead, authentic: Authentic, options: Receiv
   checkPayloadKind(authentic, options.quirks);
   const { algorithm, inTrailer } = announced(head, options.quirks);
   checkSdkHeader(head, algorithm, options.quirks);
-  const computed = algorithm ?? options.fallback;
   const digests = new Map<Algorithm, Digest>();
-  if (computed !== undefined) digests.set(computed, await createDigest(computed));
+  for (const name of [algorithm ?? options.fallback, options.required]) {
+    if (name !== undefined && !digests.has(name)) digests.set(name, await createDigest(name));
+  }
   const expected = expectedSize(head, authentic);
   return new Sink({ head, authentic, digests, declared: algorithm, inTrailer, expected, keep: options.keep });
 }

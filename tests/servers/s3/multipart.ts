@@ -116,12 +116,12 @@ export function uploadPart(call: Call): Answer {
   const { body, state } = call;
   const checksum = upload.algorithm === undefined ? undefined : body.checksums.get(upload.algorithm);
   upload.parts.set(number, { ...body, number, checksum, modified: state.now() });
+  const shown = body.declared ?? (upload.chosen ? upload.algorithm : undefined);
+  const value = shown === undefined ? undefined : body.checksums.get(shown);
   return emptyAnswer(200, {
     etag: `"${body.md5}"`,
     "x-amz-server-side-encryption": "AES256",
-    ...(upload.algorithm === undefined || checksum === undefined
-      ? {}
-      : { [checksumHeader(upload.algorithm)]: checksum }),
+    ...(shown === undefined || value === undefined ? {} : { [checksumHeader(shown)]: value }),
   });
 }
 
@@ -134,18 +134,18 @@ function partNumber(call: Call): number {
   });
 }
 
-/** A part brings the checksum its upload was begun with; only a full-object upload lets it go without. */
+/**
+ * A part brings the checksum its upload was begun with; only a full-object upload lets it go without. Where the client
+ * chose nothing at the beginning, a part may bring any: it is verified and not kept.
+ */
 function checkPartAlgorithm(call: Call, upload: Upload): void {
-  const expected = upload.chosen ? upload.algorithm : undefined;
   const actual = call.body.declared;
-  const mayLack = !upload.chosen || upload.type === "FULL_OBJECT";
-  if (actual === expected || (actual === undefined && mayLack)) return;
-  if (actual !== undefined && !upload.chosen && actual === upload.algorithm) return;
+  const mayLack = upload.type === "FULL_OBJECT" && actual === undefined;
+  if (!upload.chosen || actual === upload.algorithm || mayLack) return;
   throw refusal(
     "InvalidRequest",
-    `Checksum Type mismatch occurred, expected checksum Type: ${
-      expected?.toLowerCase() ?? "null"
-    }, actual checksum Type: ${actual?.toLowerCase() ?? "null"}`,
+    `Checksum Type mismatch occurred, expected checksum Type: ${upload.algorithm?.toLowerCase() ?? "null"},` +
+      ` actual checksum Type: ${actual?.toLowerCase() ?? "null"}`,
   );
 }
 
@@ -236,7 +236,7 @@ function checkListedChecksum(upload: Upload, part: StoredPart, wanted: XmlElemen
         ` include the checksum for each part. It was missing for part ${part.number} in the request.`,
     );
   }
-  const other = upload.algorithm !== undefined && listed.some((algorithm) => algorithm !== upload.algorithm);
+  const other = upload.chosen && listed.some((algorithm) => algorithm !== upload.algorithm);
   if (other || (value !== undefined && value !== part.checksum)) {
     throw refusal("InvalidPart", undefined, { PartNumber: String(part.number) });
   }

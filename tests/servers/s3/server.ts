@@ -31,6 +31,8 @@ export interface S3Server {
   readonly crashes: unknown[];
   /** Makes a bucket without a request. */
   addBucket(name: string): Bucket;
+  /** Puts an object without a request, as a plain PUT without a checksum would. */
+  addObject(bucket: string, key: string, bytes: Uint8Array, storageClass?: string): ObjectVersion;
   /** The object a GET would find, or undefined. */
   object(bucket: string, key: string): ObjectVersion | undefined;
   /** All bytes of an object; throws when there is none. */
@@ -79,6 +81,7 @@ function describe(service: Service, http: Server, port: number): S3Server {
     log,
     crashes,
     addBucket: (name) => service.addBucket(name),
+    addObject: (bucket, key, bytes, storageClass) => service.addObject(bucket, key, bytes, storageClass),
     object: (bucket, key) => service.object(bucket, key),
     bytes: (bucket, key) => {
       const found = service.object(bucket, key);

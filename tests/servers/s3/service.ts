@@ -1,20 +1,19 @@
 /** What happens to one request, from its first byte to its last. */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import process from "node:process";
 import { toHex } from "../../../lib/bytes.ts";
-import { receive, type Received } from "./body.ts";
+import { receive, type Received, type ReceiveOptions } from "./body.ts";
 import { type Answer, type Call, httpTime, type InFlight, type State } from "./call.ts";
-import type { Algorithm } from "./checksums.ts";
 import { isConditionalWrite } from "./conditions.ts";
 import { refusal, S3Error } from "./errors.ts";
 import { type Fault, Faults } from "./faults.ts";
 import { HANDLERS } from "./handlers.ts";
 import { parseHead, queryValue, type RequestHead } from "./http.ts";
-import { type Bucket, current, newBucket, type ObjectVersion, type Quirks } from "./model.ts";
+import { addVersion, type Bucket, current, newBucket, type ObjectVersion, type Quirks } from "./model.ts";
 import { type Operation, OPERATIONS, route, type Target } from "./routes.ts";
-import { authenticate, type Credentials } from "./sigv4.ts";
+import { authenticate, type Credentials, sha256Hex } from "./sigv4.ts";
 import { applyFault, BodyReader, hangUp, Lost } from "./trouble.ts";
 import { errorAnswer, sendAnswer } from "./wire.ts";
 
@@ -109,6 +108,42 @@ export class Service {
     return bucket;
   }
 
+  addObject(bucketName: string, key: string, bytes: Uint8Array, storageClass = "STANDARD"): ObjectVersion {
+    const bucket = this.state.buckets.get(bucketName);
+    if (bucket === undefined) throw new Error(`no bucket ${bucketName}`);
+    const [md5, modified, size] = [
+      createHash("md5").update(bytes).digest("hex"),
+      this.state.now(),
+      bytes.length,
+    ];
+    const version: ObjectVersion = {
+      kind: "object",
+      key,
+      versionId: bucket.versioning === "Enabled" ? this.state.newId() : "null",
+      modified,
+      size,
+      etag: md5,
+      storageClass,
+      headers: { "content-type": "binary/octet-stream" },
+      checksum: undefined,
+      parts: [{
+        number: 1,
+        size,
+        sha256: sha256Hex(bytes),
+        md5,
+        chunks: [bytes],
+        checksum: undefined,
+        modified,
+      }],
+      multipart: false,
+      retention: undefined,
+      legalHold: false,
+      restore: undefined,
+    };
+    addVersion(bucket, version);
+    return version;
+  }
+
   object(bucketName: string, key: string): ObjectVersion | undefined {
     const bucket = this.state.buckets.get(bucketName);
     return bucket === undefined ? undefined : current(bucket, key);
@@ -196,7 +231,7 @@ export class Service {
     });
     const answer = await this.#tracked(head, target, async (inFlight) => {
       const received = await receive(body, head, authentic, {
-        fallback: this.#fallbackChecksum(head, target),
+        ...this.#ownChecksums(head, target),
         keep: !isData(target.operation) || this.#options.bodies !== "hash",
         quirks: this.state.quirks,
       });
@@ -248,13 +283,15 @@ export class Service {
     return HANDLERS[target.operation](call);
   }
 
-  /** The checksum to compute of data whose client declares none. */
-  #fallbackChecksum(head: RequestHead, target: Target): Algorithm | undefined {
+  /** The checksums the server computes for itself. */
+  #ownChecksums(head: RequestHead, target: Target): Pick<ReceiveOptions, "fallback" | "required"> {
     const { quirks, buckets } = this.state;
-    if (quirks.noChecksums || quirks.refuseChecksums) return undefined;
-    if (target.operation === "PutObject") return quirks.noDefaultChecksum ? undefined : "CRC64NVME";
-    if (target.operation !== "UploadPart") return undefined;
-    return buckets.get(target.bucket)?.uploads.get(queryValue(head, "uploadId") ?? "")?.algorithm;
+    const uploadId = target.operation === "UploadPart" ? queryValue(head, "uploadId") ?? "" : "";
+    const hasDefault = !quirks.noChecksums && !quirks.refuseChecksums && !quirks.noDefaultChecksum;
+    return {
+      fallback: target.operation === "PutObject" && hasDefault ? "CRC64NVME" : undefined,
+      required: buckets.get(target.bucket)?.uploads.get(uploadId)?.algorithm,
+    };
   }
 }
 

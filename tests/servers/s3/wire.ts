@@ -1,7 +1,6 @@
 /** Puts answers on the wire, whole or spoiled. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { once } from "node:events";
 import { utf8 } from "../../../lib/bytes.ts";
 import type { Answer } from "./call.ts";
 import type { S3Error } from "./errors.ts";
@@ -92,7 +91,7 @@ async function sendBody(
   for (const chunk of chunks) {
     const piece = chunk.subarray(0, limit - sent);
     if (res.destroyed) return sent;
-    if (!res.write(piece)) await Promise.race([once(res, "drain"), once(res, "close")]);
+    if (!res.write(piece)) await drained(res);
     sent += piece.length;
     if (sent >= limit) break;
   }
@@ -105,4 +104,15 @@ async function sendBody(
 async function cutAfterFlush(req: IncomingMessage): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 20));
   hangUp(req);
+}
+
+/** Waits until more can be written, or nobody listens any more. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      res.removeListener("drain", done).removeListener("close", done);
+      resolve();
+    };
+    res.on("drain", done).on("close", done);
+  });
 }

@@ -1,0 +1,80 @@
+/** One photo out of a stored volume: reading any range of an age file, by the chunks that hold it. */
+
+import type { Bytes } from "../bytes.ts";
+import { ColdframeError } from "../errors.ts";
+import type { RandomAccess } from "../types.ts";
+import { readHeader, type Unlock } from "./header.ts";
+import { CHUNK_SIZE, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
+
+/** A decrypted chunk, kept for small reads that follow each other. */
+interface Kept {
+  readonly chunk: number;
+  readonly plain: Bytes;
+}
+
+/**
+ * The plaintext of an age file. Opening reads some 8 KiB of header and the last chunk: only when that one
+ * authenticates as the last is the size of the file to be believed (C2SP age.md, "Payload"). Each read
+ * then fetches whole chunks, in one request, and checks their tags.
+ *
+ * @param file the age file
+ * @param name what errors shall call it
+ * @throws ColdframeError as `openHeader` does, and `damaged` for a file that was cut or added to; reads
+ *   throw `damaged` for changed chunks, and RangeError for a range that is not inside
+ */
+export async function decryptAccess(
+  file: RandomAccess,
+  unlock: Unlock,
+  name = "age file",
+): Promise<RandomAccess> {
+  const { fileKey, headerSize } = await readHeader(file, unlock, name);
+  const size = plainSize(file.size - headerSize, name);
+  const key = await PayloadKey.derive(fileKey, await readExactly(file, headerSize, NONCE_SIZE, name), name);
+  const access = new DecryptedAccess(file, headerSize, key, size);
+  await access.readAt(size, 0);
+  return access;
+}
+
+class DecryptedAccess implements RandomAccess {
+  readonly size: number;
+  readonly #file: RandomAccess;
+  /** File offset of the payload. */
+  readonly #payloadAt: number;
+  readonly #key: PayloadKey;
+  #kept: Kept | undefined;
+
+  constructor(file: RandomAccess, payloadAt: number, key: PayloadKey, size: number) {
+    this.#file = file;
+    this.#payloadAt = payloadAt;
+    this.#key = key;
+    this.size = size;
+  }
+
+  async readAt(offset: number, length: number): Promise<Bytes> {
+    const range = cipherRange(offset, length, this.size);
+    const kept = this.#kept;
+    if (kept?.chunk === range.firstChunk && range.skip + length <= kept.plain.length) {
+      return kept.plain.slice(range.skip, range.skip + length);
+    }
+    const sealed = await readExactly(
+      this.#file,
+      this.#payloadAt + range.offset,
+      range.length,
+      this.#key.name,
+    );
+    const plain = await this.#key.decryptChunks(range.firstChunk, sealed, range.last);
+    const lastAt = Math.max(0, Math.ceil(plain.length / CHUNK_SIZE) - 1);
+    this.#kept = { chunk: range.firstChunk + lastAt, plain: plain.slice(lastAt * CHUNK_SIZE) };
+    return plain.subarray(range.skip, range.skip + length);
+  }
+}
+
+/** A source that gives fewer bytes than it should must not pass for a shorter file. */
+async function readExactly(file: RandomAccess, offset: number, length: number, name: string): Promise<Bytes> {
+  const bytes = await file.readAt(offset, length);
+  if (bytes.length === length) return bytes;
+  throw new ColdframeError(
+    "damaged",
+    `${name}: asked for ${length} bytes from ${offset}, got ${bytes.length}`,
+  );
+}

@@ -1,0 +1,184 @@
+/** A thin layer over `@libsql/client`: typed rows, whole batches, and errors that say what to do. */
+
+import { type Client, createClient, type InValue, LibsqlError, type Row } from "@libsql/client";
+import { ColdframeError, messageOf } from "../errors.ts";
+import { databaseUrl } from "../files.ts";
+
+/** One SQL statement with its arguments. */
+export interface Statement {
+  readonly sql: string;
+  readonly args?: readonly InValue[];
+}
+
+/** How long a write waits for another process that holds the catalog, in ms. */
+const BUSY_TIMEOUT = 10_000;
+
+/** An open catalog database, local or on a libSQL server. */
+export class Database {
+  /** The file or address, for messages. */
+  readonly place: string;
+  readonly #client: Client;
+
+  constructor(client: Client, place: string) {
+    this.#client = client;
+    this.place = place;
+  }
+
+  /** True for a database file on this machine. */
+  get local(): boolean {
+    return this.#client.protocol === "file";
+  }
+
+  /** The rows of a query, each through `parse`. */
+  async all<T>(sql: string, args: readonly InValue[], parse: (row: RowReader) => T): Promise<T[]> {
+    const result = await this.#guard(() => this.#client.execute({ sql, args: [...args] }));
+    return result.rows.map((row) => parse(new RowReader(row)));
+  }
+
+  /** The first row of a query, or undefined. */
+  async first<T>(
+    sql: string,
+    args: readonly InValue[],
+    parse: (row: RowReader) => T,
+  ): Promise<T | undefined> {
+    return (await this.all(sql, args, parse))[0];
+  }
+
+  /**
+   * Runs statements as one transaction: all of them or none.
+   *
+   * @returns the number of rows each statement changed
+   */
+  async write(statements: readonly Statement[]): Promise<number[]> {
+    if (statements.length === 0) return [];
+    const batch = statements.map(({ sql, args }) => ({ sql, args: [...(args ?? [])] }));
+    const results = await this.#guard(() => this.#client.batch(batch, "write"));
+    return results.map((result) => result.rowsAffected);
+  }
+
+  /** Runs one statement outside a transaction (PRAGMA, VACUUM). */
+  async run(sql: string, args: readonly InValue[] = []): Promise<void> {
+    await this.#guard(() => this.#client.execute({ sql, args: [...args] }));
+  }
+
+  /** Closes the connection. Harmless when it is closed. */
+  close(): void {
+    this.#client.close();
+  }
+
+  async #guard<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw catalogError(error, this.place);
+    }
+  }
+}
+
+/**
+ * Opens a database.
+ *
+ * @param place an absolute file path, or a `libsql:`, `https:` or `http:` address
+ * @param token for a server, from the environment
+ * @throws ColdframeError `catalog`
+ */
+export function connect(place: string, token?: string): Database {
+  const remote = /^(libsql|https?|wss?):/.test(place);
+  const url = remote ? place : databaseUrl(place);
+  try {
+    const client = createClient({
+      url,
+      concurrency: 1, // one connection, so that its pragmas hold for every statement
+      ...(remote ? {} : { timeout: BUSY_TIMEOUT }),
+      ...(remote && token !== undefined ? { authToken: token } : {}),
+    });
+    return new Database(client, place);
+  } catch (error) {
+    throw catalogError(error, place);
+  }
+}
+
+function catalogError(error: unknown, place: string): ColdframeError {
+  if (error instanceof ColdframeError) return error;
+  const code = error instanceof LibsqlError ? error.code : "";
+  const [what, hint] = explain(code, messageOf(error));
+  return new ColdframeError("catalog", `catalog ${place}: ${what}`, { hint, cause: error });
+}
+
+function explain(code: string, message: string): [what: string, hint: string] {
+  if (code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB") || /malformed/.test(message)) {
+    return [
+      "the file is damaged",
+      "Move it aside and run `coldframe recover STORE --identity FILE`: the stores hold snapshots of it.",
+    ];
+  }
+  if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
+    return ["another program is using it", "Wait for the other run to end, then try again."];
+  }
+  if (code.startsWith("SQLITE_FULL")) return ["the disk is full", "Free some space and run again."];
+  if (
+    code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") ||
+    /unable to open/i.test(message)
+  ) {
+    return ["cannot be opened for writing", "Check that the home exists, is yours and is writable."];
+  }
+  if (code.startsWith("SQLITE_IOERR")) {
+    return ["cannot be read or written", "Check the disk that holds the home."];
+  }
+  if (/fetch failed|ECONN|ENOTFOUND|network/i.test(message)) {
+    return ["the server cannot be reached", "Check the network and the address in config.toml."];
+  }
+  if (/401|403|auth/i.test(message)) {
+    return ["the server refused the token", "Set COLDFRAME_CATALOG_TOKEN to a token with write access."];
+  }
+  return [message, "Run again with --debug for details."];
+}
+
+/** Reads typed columns out of a row; the border between SQL and our types. */
+export class RowReader {
+  readonly #row: Row;
+
+  constructor(row: Row) {
+    this.#row = row;
+  }
+
+  /** A TEXT column. */
+  text(name: string): string {
+    const value = this.#row[name];
+    if (typeof value !== "string") throw this.#unexpected(name, "text");
+    return value;
+  }
+
+  /** An INTEGER column. */
+  int(name: string): number {
+    const value = this.#row[name];
+    if (typeof value !== "number") throw this.#unexpected(name, "a number");
+    return value;
+  }
+
+  /** A BLOB column. */
+  blob(name: string): Uint8Array<ArrayBuffer> {
+    const value = this.#row[name];
+    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+    throw this.#unexpected(name, "bytes");
+  }
+
+  /** A TEXT column that may be NULL. */
+  optionalText(name: string): string | undefined {
+    return this.#isNull(name) ? undefined : this.text(name);
+  }
+
+  /** An INTEGER column that may be NULL. */
+  optionalInt(name: string): number | undefined {
+    return this.#isNull(name) ? undefined : this.int(name);
+  }
+
+  #isNull(name: string): boolean {
+    return this.#row[name] === null;
+  }
+
+  #unexpected(name: string, wanted: string): ColdframeError {
+    const found = this.#row[name] === undefined ? "no such column" : typeof this.#row[name];
+    return new ColdframeError("catalog", `catalog: ${name} should be ${wanted}, found ${found}`);
+  }
+}

@@ -1,0 +1,240 @@
+/** Reading the catalog for people: what is where. Large answers come page by page. */
+
+import type { Database, RowReader } from "./database.ts";
+
+/** A version with its place in the archive. */
+export interface VersionRow {
+  readonly id: number;
+  readonly source: number;
+  /** Below the source. */
+  readonly below: string;
+  /** `<source name>/<path>`. */
+  readonly path: string;
+  readonly content: number;
+  readonly sha256: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+  readonly seen: number;
+  /** When it stopped being current; undefined while it is. */
+  readonly ended: number | undefined;
+  readonly ending: string | undefined;
+  /** The name of the stored volume that holds it. */
+  readonly volume: string | undefined;
+  readonly staged: boolean;
+}
+
+const PAGE = 20_000;
+
+const VERSION_COLUMNS =
+  `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
+  v.seen, v.ended, v.ending, p.name AS volume,
+  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged`;
+
+const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
+  LEFT JOIN volumes p ON p.id = c.volume`;
+
+function parseVersion(row: RowReader): VersionRow {
+  return {
+    id: row.int("id"),
+    source: row.int("source"),
+    below: row.text("below"),
+    path: row.text("path"),
+    content: row.int("content"),
+    sha256: row.text("sha256"),
+    size: row.int("size"),
+    mtime: row.int("mtime"),
+    mode: row.int("mode"),
+    seen: row.int("seen"),
+    ended: row.optionalInt("ended"),
+    ending: row.optionalText("ending"),
+    volume: row.optionalText("volume"),
+    staged: row.int("staged") === 1,
+  };
+}
+
+/** Which versions to list. */
+export interface VersionFilter {
+  /** Also versions that are no longer current. */
+  readonly all?: boolean;
+  /** Only contents that are in no stored volume. */
+  readonly pending?: boolean;
+  /** Only contents of at least that many bytes. */
+  readonly minSize?: number;
+}
+
+/** Versions by source and path, the older first where a path has several; a page at a time. */
+export async function* versionPages(db: Database, filter: VersionFilter = {}): AsyncGenerator<VersionRow[]> {
+  const conditions = [
+    "(v.source, v.path, v.id) > (?, ?, ?)",
+    ...(filter.all === true ? [] : ["v.ended IS NULL"]),
+    ...(filter.pending === true ? ["c.volume IS NULL"] : []),
+    ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
+  ];
+  const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+                WHERE ${conditions.join(" AND ")} ORDER BY v.source, v.path, v.id LIMIT ${PAGE}`;
+  let after: [source: number, path: string, id: number] = [0, "", 0];
+  for (;;) {
+    const args = filter.minSize === undefined ? after : [...after, filter.minSize];
+    const page = await db.all(sql, args, parseVersion);
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = [last.source, last.below, last.id];
+  }
+}
+
+/** A folder with what is directly in it. */
+export interface FolderRow {
+  /** `<source name>/<folder>`. */
+  readonly path: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Folders that hold current files, by path. */
+export function listFolders(db: Database): Promise<FolderRow[]> {
+  // rtrim(path, <all its characters but '/'>) leaves the folder with its slash
+  return db.all(
+    `SELECT rtrim(s.name || '/' || rtrim(v.path, replace(v.path, '/', '')), '/') AS folder,
+            count(*) AS files, sum(c.size) AS bytes
+       FROM versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
+      WHERE v.ended IS NULL GROUP BY folder ORDER BY folder`,
+    [],
+    (row) => ({ path: row.text("folder"), files: row.int("files"), bytes: row.int("bytes") }),
+  );
+}
+
+/** A staged object with a path of its content. */
+export interface StagedRow {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly sha256: string;
+  readonly store: string;
+  readonly key: string;
+  readonly checksum: string;
+}
+
+/** Staged objects by path; a content with several paths is listed under each. */
+export function listStaged(db: Database): Promise<StagedRow[]> {
+  return db.all(
+    `SELECT DISTINCT s.name || '/' || v.path AS path, c.size, v.mtime, c.sha256, g.store, g.key, g.checksum
+       FROM staged g
+       JOIN contents c ON c.id = g.content
+       JOIN versions v ON v.content = c.id
+       JOIN sources s ON s.id = v.source
+      WHERE v.ended IS NULL OR NOT EXISTS
+            (SELECT 1 FROM versions w WHERE w.content = c.id AND w.ended IS NULL)
+      ORDER BY path`,
+    [],
+    (row) => ({
+      path: row.text("path"),
+      size: row.int("size"),
+      mtime: row.int("mtime"),
+      sha256: row.text("sha256"),
+      store: row.text("store"),
+      key: row.text("key"),
+      checksum: row.text("checksum"),
+    }),
+  );
+}
+
+/** Totals for `status`. Each content counts once. */
+export interface Totals {
+  /** Current paths. */
+  readonly files: number;
+  /** Contents with a current path, and their bytes. */
+  readonly contents: number;
+  readonly bytes: number;
+  readonly inVolumes: { readonly contents: number; readonly bytes: number };
+  readonly onlyStaged: { readonly contents: number; readonly bytes: number };
+  readonly unprotected: { readonly contents: number; readonly bytes: number };
+}
+
+/** Counts what is protected where. */
+export async function totals(db: Database): Promise<Totals> {
+  const rows = await db.all(
+    `SELECT CASE WHEN c.volume IS NOT NULL THEN 'volume'
+                 WHEN EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) THEN 'staged'
+                 ELSE 'none' END AS place,
+            count(*) AS contents, sum(c.size) AS bytes
+       FROM contents c
+      WHERE EXISTS (SELECT 1 FROM versions v WHERE v.content = c.id AND v.ended IS NULL)
+      GROUP BY place`,
+    [],
+    (row) => ({ place: row.text("place"), contents: row.int("contents"), bytes: row.int("bytes") }),
+  );
+  const files = await db.first(
+    "SELECT count(*) AS n FROM versions WHERE ended IS NULL",
+    [],
+    (row) => row.int("n"),
+  );
+  const of = (place: string) => {
+    const row = rows.find((candidate) => candidate.place === place);
+    return { contents: row?.contents ?? 0, bytes: row?.bytes ?? 0 };
+  };
+  return {
+    files: files ?? 0,
+    contents: rows.reduce((sum, row) => sum + row.contents, 0),
+    bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
+    inVolumes: of("volume"),
+    onlyStaged: of("staged"),
+    unprotected: of("none"),
+  };
+}
+
+/** A place where a content is stored. */
+export type Place =
+  | {
+    readonly kind: "staged";
+    readonly content: number;
+    readonly store: string;
+    readonly key: string;
+    /** Bytes of the object. */
+    readonly size: number;
+  }
+  | {
+    readonly kind: "volume";
+    readonly content: number;
+    readonly store: string;
+    readonly key: string;
+    /** Bytes of the object. */
+    readonly size: number;
+    readonly volume: string;
+    /** Byte offset of the content in the image. */
+    readonly offset: number;
+  };
+
+/** Every place of these contents, staged ones first. */
+export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
+  const json = JSON.stringify(contents);
+  const staged = await db.all(
+    `SELECT content, store, key, size FROM staged WHERE content IN (SELECT value FROM json_each(?))`,
+    [json],
+    (row): Place => ({
+      kind: "staged",
+      content: row.int("content"),
+      store: row.text("store"),
+      key: row.text("key"),
+      size: row.int("size"),
+    }),
+  );
+  const volumes = await db.all(
+    `SELECT f.content, p.store, p.key, p.object_size, p.name, min(f.offset) AS offset
+       FROM volume_files f JOIN volumes p ON p.id = f.volume
+      WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL AND p.state = 'stored'
+      GROUP BY f.content, p.id`,
+    [json],
+    (row): Place => ({
+      kind: "volume",
+      content: row.int("content"),
+      store: row.text("store"),
+      key: row.text("key"),
+      size: row.int("object_size"),
+      volume: row.text("name"),
+      offset: row.int("offset"),
+    }),
+  );
+  return [...staged, ...volumes];
+}

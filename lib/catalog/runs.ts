@@ -1,0 +1,79 @@
+/** What ran when, and which snapshots were taken. */
+
+import type { Database } from "./database.ts";
+
+/** How a run ended. */
+export type Outcome = "done" | "partly" | "failed" | "interrupted";
+
+/** A row of `runs`. */
+export interface Run {
+  readonly job: string;
+  readonly started: number;
+  readonly ended: number | undefined;
+  readonly outcome: string | undefined;
+}
+
+/** Notes the end of a run, with what it did as JSON. */
+export async function noteRun(
+  db: Database,
+  run: {
+    readonly box: string;
+    readonly job: string;
+    readonly started: number;
+    readonly ended: number;
+    readonly outcome: Outcome;
+    readonly summary: unknown;
+  },
+): Promise<void> {
+  await db.write([{
+    sql: "INSERT INTO runs (box, job, started, ended, outcome, summary) VALUES (?, ?, ?, ?, ?, ?)",
+    args: [run.box, run.job, run.started, run.ended, run.outcome, JSON.stringify(run.summary)],
+  }]);
+}
+
+/** The latest run of each job on a box. */
+export function latestRuns(db: Database, box: string): Promise<Run[]> {
+  return db.all(
+    `SELECT job, started, ended, outcome FROM runs
+      WHERE id IN (SELECT max(id) FROM runs WHERE box = ? GROUP BY job) ORDER BY job`,
+    [box],
+    (row) => ({
+      job: row.text("job"),
+      started: row.int("started"),
+      ended: row.optionalInt("ended"),
+      outcome: row.optionalText("outcome"),
+    }),
+  );
+}
+
+/** A stored snapshot of the catalog. */
+export interface Snapshot {
+  readonly store: string;
+  readonly key: string;
+  readonly size: number;
+  readonly checksum: string;
+  readonly time: number;
+}
+
+/** Notes a stored snapshot. */
+export async function noteSnapshot(db: Database, snapshot: Snapshot): Promise<void> {
+  await db.write([{
+    sql: "INSERT INTO snapshots (store, key, size, checksum, time) VALUES (?, ?, ?, ?, ?)",
+    args: [snapshot.store, snapshot.key, snapshot.size, snapshot.checksum, snapshot.time],
+  }]);
+}
+
+/** The newest snapshot anywhere. */
+export function latestSnapshot(db: Database): Promise<Snapshot | undefined> {
+  return db.first(
+    "SELECT store, key, size, checksum, time FROM snapshots ORDER BY time DESC LIMIT 1",
+    [],
+    (row) => ({
+      store: row.text("store"),
+      key: row.text("key"),
+      size: row.int("size"),
+      checksum: row.text("checksum"),
+      time: row.int("time"),
+    }),
+  );
+}

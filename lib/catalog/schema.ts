@@ -1,0 +1,142 @@
+/**
+ * The tables of the catalog, as a list of migrations. A migration is never edited once released: a
+ * change is a new entry at the end. docs/FORMAT.md describes the columns for other programs.
+ *
+ * Times are ms since 1970, sizes are bytes, hashes are lower-case hex. A *version* is one content seen
+ * under one path; it is current while `ended` is NULL. Versions are never deleted.
+ */
+
+const INITIAL = [
+  `CREATE TABLE meta (
+     key TEXT PRIMARY KEY,
+     value TEXT NOT NULL
+   ) STRICT`,
+  `CREATE TABLE sources (
+     id INTEGER PRIMARY KEY,
+     box TEXT NOT NULL,              -- the machine that reads this folder
+     name TEXT NOT NULL UNIQUE,      -- first path segment in volumes and restores
+     path TEXT NOT NULL,             -- absolute, on that machine
+     device TEXT,                    -- st_dev at the last good scan
+     added INTEGER NOT NULL,
+     scanned INTEGER,                -- end of the last complete scan
+     UNIQUE (box, path)
+   ) STRICT`,
+  `CREATE TABLE contents (
+     id INTEGER PRIMARY KEY,
+     sha256 TEXT NOT NULL UNIQUE,
+     size INTEGER NOT NULL,
+     volume INTEGER REFERENCES volumes (id),  -- the first stored volume that holds it
+     position INTEGER                         -- its row in that volume
+   ) STRICT`,
+  `CREATE INDEX contents_waiting ON contents (id) WHERE volume IS NULL`,
+  `CREATE TABLE versions (
+     id INTEGER PRIMARY KEY,
+     source INTEGER NOT NULL REFERENCES sources (id),
+     path TEXT NOT NULL,
+     content INTEGER NOT NULL REFERENCES contents (id),
+     mtime INTEGER NOT NULL,
+     ctime INTEGER NOT NULL,         -- whole seconds: the finest every runtime reads
+     inode TEXT NOT NULL,
+     mode INTEGER NOT NULL,
+     seen INTEGER NOT NULL,          -- when this version was first seen
+     ended INTEGER,                  -- when it was found changed, moved or gone
+     ending TEXT CHECK (ending IN ('changed', 'moved', 'gone')),
+     manifest INTEGER REFERENCES volumes (id),  -- the stored volume whose manifest names it
+     CHECK ((ended IS NULL) = (ending IS NULL))
+   ) STRICT`,
+  `CREATE UNIQUE INDEX versions_current ON versions (source, path) WHERE ended IS NULL`,
+  `CREATE INDEX versions_content ON versions (content)`,
+  `CREATE INDEX versions_path ON versions (source, path)`,
+  `CREATE INDEX versions_unlisted ON versions (content) WHERE manifest IS NULL`,
+  `CREATE TABLE volumes (
+     id INTEGER PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored')),
+     box TEXT NOT NULL,              -- the machine that builds it
+     store TEXT NOT NULL,            -- URL of the store, or the folder of a packed file
+     key TEXT NOT NULL,              -- object key, or file name
+     created INTEGER NOT NULL,       -- also the date inside the image
+     stored INTEGER,
+     image_size INTEGER NOT NULL,    -- of the ISO
+     object_size INTEGER NOT NULL,   -- of the object, encrypted or not
+     header_size INTEGER NOT NULL,   -- age header; 0 in a plain store
+     checksum TEXT,                  -- of the object, as in lib/store/checksum.ts
+     udf INTEGER NOT NULL,
+     files INTEGER NOT NULL,
+     oldest INTEGER NOT NULL,        -- mtime of the oldest file
+     newest INTEGER NOT NULL
+   ) STRICT`,
+  `CREATE TABLE volume_files (
+     volume INTEGER NOT NULL REFERENCES volumes (id),
+     position INTEGER NOT NULL,      -- order in the manifest
+     version INTEGER REFERENCES versions (id),
+     path TEXT NOT NULL,             -- in the image
+     content INTEGER NOT NULL REFERENCES contents (id),
+     mtime INTEGER NOT NULL,
+     mode INTEGER NOT NULL,
+     offset INTEGER,                 -- byte offset of the data in the image;
+                                     -- NULL for a reference to an earlier volume
+     PRIMARY KEY (volume, position)
+   ) STRICT, WITHOUT ROWID`,
+  `CREATE INDEX volume_files_content ON volume_files (content)`,
+  `CREATE TABLE staged (
+     content INTEGER NOT NULL REFERENCES contents (id),
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     size INTEGER NOT NULL,          -- of the object
+     header_size INTEGER NOT NULL,
+     checksum TEXT NOT NULL,
+     time INTEGER NOT NULL,          -- when the store confirmed it
+     PRIMARY KEY (content, store)
+   ) STRICT, WITHOUT ROWID`,
+  // An object that is being sent. Holds the file key, so that the very same bytes can be made again
+  // after a crash; the row goes when the object is confirmed, and snapshots leave it out.
+  `CREATE TABLE uploads (
+     id INTEGER PRIMARY KEY,
+     box TEXT NOT NULL,
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     volume INTEGER REFERENCES volumes (id),
+     content INTEGER REFERENCES contents (id),
+     size INTEGER NOT NULL,          -- of the object
+     header BLOB NOT NULL,           -- age header; empty in a plain store
+     file_key BLOB NOT NULL,
+     nonce BLOB NOT NULL,
+     token TEXT,                     -- the store's name for it, once begun
+     part_size INTEGER,
+     started INTEGER NOT NULL,
+     UNIQUE (store, key),
+     CHECK ((volume IS NULL) <> (content IS NULL))
+   ) STRICT`,
+  `CREATE TABLE upload_parts (
+     upload INTEGER NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
+     part INTEGER NOT NULL,
+     size INTEGER NOT NULL,
+     sha256 TEXT NOT NULL,
+     tag TEXT NOT NULL,
+     PRIMARY KEY (upload, part)
+   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE snapshots (
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     size INTEGER NOT NULL,
+     checksum TEXT NOT NULL,
+     time INTEGER NOT NULL,
+     PRIMARY KEY (store, key)
+   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE runs (
+     id INTEGER PRIMARY KEY,
+     box TEXT NOT NULL,
+     job TEXT NOT NULL,
+     started INTEGER NOT NULL,
+     ended INTEGER,
+     outcome TEXT CHECK (outcome IN ('done', 'partly', 'failed', 'interrupted')),
+     summary TEXT                    -- JSON
+   ) STRICT`,
+];
+
+/** Migration n brings a catalog from schema version n to n + 1. */
+export const MIGRATIONS: readonly (readonly string[])[] = [INITIAL];
+
+/** The schema version this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,145 @@
+/**
+ * Objects on their way. A row is written before the first byte leaves and goes when the object is
+ * confirmed; it holds the file key, so that after a crash the very same bytes can be made again.
+ */
+
+import type { Bytes } from "../bytes.ts";
+import type { Database, RowReader, Statement } from "./database.ts";
+
+/** A part that the store confirmed; the shape of a store's receipt. */
+export interface ConfirmedPart {
+  readonly index: number;
+  readonly size: number;
+  readonly sha256: string;
+  readonly tag: string;
+}
+
+/** What is decided before an object is sent. */
+export interface NewUpload {
+  readonly box: string;
+  readonly store: string;
+  readonly key: string;
+  /** Bytes of the object. */
+  readonly size: number;
+  /** The age header; empty in a plain store. */
+  readonly header: Bytes;
+  /** 16 bytes, used for this object only; empty in a plain store. */
+  readonly fileKey: Bytes;
+  /** 16 bytes of the payload's nonce; empty in a plain store. */
+  readonly nonce: Bytes;
+  readonly started: number;
+}
+
+/** A row of `uploads`. */
+export interface PendingUpload extends NewUpload {
+  readonly id: number;
+  readonly volume: number | undefined;
+  readonly content: number | undefined;
+  /** The store's token and part size, once the upload was begun there. */
+  readonly begun: { readonly token: string; readonly partSize: number } | undefined;
+}
+
+const COLUMNS =
+  "id, box, store, key, volume, content, size, header, file_key, nonce, token, part_size, started";
+
+function parse(row: RowReader): PendingUpload {
+  const token = row.optionalText("token");
+  const partSize = row.optionalInt("part_size");
+  return {
+    id: row.int("id"),
+    box: row.text("box"),
+    store: row.text("store"),
+    key: row.text("key"),
+    volume: row.optionalInt("volume"),
+    content: row.optionalInt("content"),
+    size: row.int("size"),
+    header: row.blob("header"),
+    fileKey: row.blob("file_key"),
+    nonce: row.blob("nonce"),
+    started: row.int("started"),
+    begun: token === undefined || partSize === undefined ? undefined : { token, partSize },
+  };
+}
+
+/** The statement that writes an upload down, for a volume (by name) or a content (by id). */
+export function startUpload(upload: NewUpload, of: { volume: string } | { content: number }): Statement {
+  const volume = "volume" in of ? of.volume : null;
+  const content = "content" in of ? of.content : null;
+  return {
+    sql: `INSERT INTO uploads (box, store, key, volume, content, size, header, file_key, nonce, started)
+          VALUES (?, ?, ?, (SELECT id FROM volumes WHERE name = ?), ?, ?, ?, ?, ?, ?)`,
+    args: [
+      upload.box,
+      upload.store,
+      upload.key,
+      volume,
+      content,
+      upload.size,
+      upload.header,
+      upload.fileKey,
+      upload.nonce,
+      upload.started,
+    ],
+  };
+}
+
+/** Notes where the store keeps the upload, before any part is sent. */
+export async function noteBegun(db: Database, id: number, token: string, partSize: number): Promise<void> {
+  await db.write([
+    { sql: "DELETE FROM upload_parts WHERE upload = ?", args: [id] },
+    { sql: "UPDATE uploads SET token = ?, part_size = ? WHERE id = ?", args: [token, partSize, id] },
+  ]);
+}
+
+/** Notes a confirmed part. */
+export async function notePart(db: Database, id: number, part: ConfirmedPart): Promise<void> {
+  await db.write([{
+    sql: `INSERT INTO upload_parts (upload, part, size, sha256, tag) VALUES (?, ?, ?, ?, ?)
+          ON CONFLICT (upload, part) DO UPDATE
+            SET size = excluded.size, sha256 = excluded.sha256, tag = excluded.tag`,
+    args: [id, part.index, part.size, part.sha256, part.tag],
+  }]);
+}
+
+/** The confirmed parts of an upload, in order. */
+export function confirmedParts(db: Database, id: number): Promise<ConfirmedPart[]> {
+  return db.all(
+    "SELECT part, size, sha256, tag FROM upload_parts WHERE upload = ? ORDER BY part",
+    [id],
+    (row) => ({
+      index: row.int("part"),
+      size: row.int("size"),
+      sha256: row.text("sha256"),
+      tag: row.text("tag"),
+    }),
+  );
+}
+
+/** Uploads of this box that are not finished, oldest first. */
+export function pendingUploads(db: Database, box: string): Promise<PendingUpload[]> {
+  return db.all(`SELECT ${COLUMNS} FROM uploads WHERE box = ? ORDER BY id`, [box], parse);
+}
+
+/** The upload of a planned volume. */
+export function uploadOfVolume(db: Database, volume: number): Promise<PendingUpload | undefined> {
+  return db.first(`SELECT ${COLUMNS} FROM uploads WHERE volume = ?`, [volume], parse);
+}
+
+/** The statements that forget an upload and erase its file key. */
+export function forgetUpload(id: number): Statement[] {
+  return [
+    { sql: "DELETE FROM upload_parts WHERE upload = ?", args: [id] },
+    { sql: "DELETE FROM uploads WHERE id = ?", args: [id] },
+  ];
+}
+
+/** The statements that forget the uploads of a volume. */
+export function forgetUploadsOf(volume: number): Statement[] {
+  return [
+    {
+      sql: "DELETE FROM upload_parts WHERE upload IN (SELECT id FROM uploads WHERE volume = ?)",
+      args: [volume],
+    },
+    { sql: "DELETE FROM uploads WHERE volume = ?", args: [volume] },
+  ];
+}

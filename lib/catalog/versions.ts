@@ -1,0 +1,152 @@
+/** What was seen in the sources: every version of every path. */
+
+import type { Database, RowReader, Statement } from "./database.ts";
+
+/** A current version, as much as a scan needs to tell whether the file changed. */
+export interface KnownVersion {
+  readonly id: number;
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly ctime: number;
+  readonly inode: string;
+  /** SHA-256, hex. */
+  readonly content: string;
+}
+
+/** A file whose content was just hashed. */
+export interface HashedFile {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly ctime: number;
+  readonly inode: string;
+  readonly mode: number;
+  readonly sha256: string;
+}
+
+/** Why a version is no longer current. */
+export type Ending = "changed" | "moved" | "gone";
+
+const PAGE = 5_000;
+
+/** The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time. */
+export async function* knownVersions(db: Database, source: number): AsyncGenerator<KnownVersion[]> {
+  for (let after = "";;) {
+    const page = await db.all(
+      `SELECT v.id, v.path, c.size, v.mtime, v.ctime, v.inode, c.sha256
+         FROM versions v JOIN contents c ON c.id = v.content
+        WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ORDER BY v.path LIMIT ${PAGE}`,
+      [source, after],
+      parseKnown,
+    );
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.path;
+  }
+}
+
+function parseKnown(row: RowReader): KnownVersion {
+  return {
+    id: row.int("id"),
+    path: row.text("path"),
+    size: row.int("size"),
+    mtime: row.int("mtime"),
+    ctime: row.int("ctime"),
+    inode: row.text("inode"),
+    content: row.text("sha256"),
+  };
+}
+
+/**
+ * Makes hashed files current, as one transaction. A path whose content is the same keeps its version
+ * and takes the new times; one whose content differs gets a new version, and the old one ends.
+ */
+export async function recordHashed(
+  db: Database,
+  source: number,
+  files: readonly HashedFile[],
+  now: number,
+): Promise<void> {
+  if (files.length === 0) return;
+  const json = JSON.stringify(files);
+  await db.write([
+    addContents(json),
+    endChanged(source, json, now),
+    touchSame(source, json),
+    addNew(source, json, now),
+  ]);
+}
+
+function addContents(json: string): Statement {
+  return {
+    sql: `INSERT INTO contents (sha256, size)
+          SELECT value ->> 'sha256', value ->> 'size' FROM json_each(?) WHERE true
+          ON CONFLICT (sha256) DO NOTHING`,
+    args: [json],
+  };
+}
+
+function endChanged(source: number, json: string, now: number): Statement {
+  return {
+    sql: `UPDATE versions SET ended = ?, ending = 'changed'
+           FROM (SELECT value ->> 'path' AS path, value ->> 'sha256' AS sha256 FROM json_each(?)) AS f
+           JOIN contents c ON c.sha256 = f.sha256
+          WHERE versions.source = ? AND versions.path = f.path AND versions.ended IS NULL
+            AND versions.content <> c.id`,
+    args: [now, json, source],
+  };
+}
+
+function touchSame(source: number, json: string): Statement {
+  return {
+    // with another mtime, the version is not in any manifest as it is now: name it again
+    sql: `UPDATE versions SET mtime = f.mtime, ctime = f.ctime, inode = f.inode, mode = f.mode,
+                 manifest = CASE WHEN versions.mtime = f.mtime THEN versions.manifest END
+           FROM (SELECT value ->> 'path' AS path, value ->> 'mtime' AS mtime, value ->> 'ctime' AS ctime,
+                        value ->> 'inode' AS inode, value ->> 'mode' AS mode FROM json_each(?)) AS f
+          WHERE versions.source = ? AND versions.path = f.path AND versions.ended IS NULL`,
+    args: [json, source],
+  };
+}
+
+function addNew(source: number, json: string, now: number): Statement {
+  return {
+    sql: `INSERT INTO versions (source, path, content, mtime, ctime, inode, mode, seen)
+          SELECT ?, f.value ->> 'path', c.id, f.value ->> 'mtime', f.value ->> 'ctime',
+                 f.value ->> 'inode', f.value ->> 'mode', ?
+            FROM json_each(?) AS f JOIN contents c ON c.sha256 = f.value ->> 'sha256'
+           WHERE true
+          ON CONFLICT (source, path) WHERE ended IS NULL DO NOTHING`,
+    args: [source, now, json],
+  };
+}
+
+/** Ends versions whose files were not found any more. Their contents stay wherever they are stored. */
+export async function endVersions(
+  db: Database,
+  ids: readonly number[],
+  ending: Ending,
+  now: number,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await db.write([{
+    sql: `UPDATE versions SET ended = ?, ending = ?
+           WHERE ended IS NULL AND id IN (SELECT value FROM json_each(?))`,
+    args: [now, ending, JSON.stringify(ids)],
+  }]);
+}
+
+/**
+ * Makes the next scan hash the files again that are believed to hold a content: they turned out to hold
+ * something else, though their size and times are what was seen.
+ */
+export function distrustContent(box: string, sha256: string): Statement {
+  return {
+    sql: `UPDATE versions SET ctime = -1
+           WHERE ended IS NULL AND content = (SELECT id FROM contents WHERE sha256 = ?)
+             AND source IN (SELECT id FROM sources WHERE box = ?)`,
+    args: [sha256, box],
+  };
+}

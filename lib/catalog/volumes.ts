@@ -1,0 +1,337 @@
+/** Volumes: what waits for one, what is planned, what is stored. */
+
+import type { Database, RowReader, Statement } from "./database.ts";
+import { forgetUploadsOf, type NewUpload, startUpload } from "./uploads.ts";
+
+/** One path of a content that is in no stored volume yet and can be read on this box. */
+export interface WaitingFile {
+  readonly version: number;
+  readonly content: number;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** ms since 1970. */
+  readonly mtime: number;
+  readonly mode: number;
+  /** `<source name>/<path>`: where it stands in a volume. */
+  readonly path: string;
+  /** Where it can be read: the root of its source and the path below. */
+  readonly root: string;
+  readonly below: string;
+}
+
+/** A path to name in the next manifest, whose content sits in a stored volume. */
+export interface Reference {
+  readonly version: number;
+  readonly content: number;
+  readonly sha256: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+  readonly path: string;
+  /** The name of the volume that holds the content. */
+  readonly volume: string;
+}
+
+/** A row of a volume's manifest; `offset` is undefined for a reference to an earlier volume. */
+export interface VolumeFile {
+  readonly version: number | undefined;
+  readonly path: string;
+  readonly content: number;
+  readonly mtime: number;
+  readonly mode: number;
+  readonly offset: number | undefined;
+}
+
+/** What is decided about a volume before its first byte is made. */
+export interface NewVolume {
+  readonly name: string;
+  readonly state: "planned" | "packed";
+  readonly box: string;
+  readonly store: string;
+  readonly key: string;
+  readonly created: number;
+  readonly imageSize: number;
+  readonly objectSize: number;
+  readonly headerSize: number;
+  readonly udf: boolean;
+  readonly files: number;
+  readonly oldest: number;
+  readonly newest: number;
+}
+
+/** A row of `volumes`. */
+export interface Volume extends Omit<NewVolume, "state"> {
+  readonly id: number;
+  readonly state: "planned" | "packed" | "stored";
+  readonly stored: number | undefined;
+  readonly checksum: string | undefined;
+}
+
+/** A manifest row joined with its content. */
+export interface PlannedFile extends VolumeFile {
+  readonly sha256: string;
+  readonly size: number;
+  /** The name of the stored volume that holds the content, if one does. */
+  readonly heldBy: string | undefined;
+}
+
+const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
+  checksum, udf, files, oldest, newest`;
+
+function parseVolume(row: RowReader): Volume {
+  const state = row.text("state");
+  return {
+    id: row.int("id"),
+    name: row.text("name"),
+    state: state === "stored" || state === "packed" ? state : "planned",
+    box: row.text("box"),
+    store: row.text("store"),
+    key: row.text("key"),
+    created: row.int("created"),
+    stored: row.optionalInt("stored"),
+    imageSize: row.int("image_size"),
+    objectSize: row.int("object_size"),
+    headerSize: row.int("header_size"),
+    checksum: row.optionalText("checksum"),
+    udf: row.int("udf") === 1,
+    files: row.int("files"),
+    oldest: row.int("oldest"),
+    newest: row.int("newest"),
+  };
+}
+
+/**
+ * Every current path of this box whose content is in no stored and no planned volume, oldest first.
+ *
+ * @param state volumes in this state, beside the planned ones, count as holding their contents too
+ */
+export function waitingFiles(
+  db: Database,
+  box: string,
+  alsoIn: "packed" | "none" = "none",
+): Promise<WaitingFile[]> {
+  return db.all(
+    `SELECT v.id, v.content, c.sha256, c.size, v.mtime, v.mode, s.name || '/' || v.path AS path,
+            s.path AS root, v.path AS below
+       FROM contents c
+       JOIN versions v ON v.content = c.id AND v.ended IS NULL
+       JOIN sources s ON s.id = v.source
+      WHERE c.volume IS NULL AND s.box = ?
+        AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
+                          WHERE p.state IN ('planned', ?))
+      ORDER BY v.mtime, path`,
+    [box, alsoIn],
+    (row) => ({
+      version: row.int("id"),
+      content: row.int("content"),
+      sha256: row.text("sha256"),
+      size: row.int("size"),
+      mtime: row.int("mtime"),
+      mode: row.int("mode"),
+      path: row.text("path"),
+      root: row.text("root"),
+      below: row.text("below"),
+    }),
+  );
+}
+
+/** Current paths of this box that no manifest names yet, though their content is stored. */
+export function unlistedReferences(db: Database, box: string): Promise<Reference[]> {
+  return db.all(
+    `SELECT v.id, v.content, c.sha256, c.size, v.mtime, v.mode, s.name || '/' || v.path AS path, p.name AS volume
+       FROM versions v
+       JOIN contents c ON c.id = v.content
+       JOIN volumes p ON p.id = c.volume
+       JOIN sources s ON s.id = v.source
+      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ?
+      ORDER BY v.mtime, path`,
+    [box],
+    (row) => ({
+      version: row.int("id"),
+      content: row.int("content"),
+      sha256: row.text("sha256"),
+      size: row.int("size"),
+      mtime: row.int("mtime"),
+      mode: row.int("mode"),
+      path: row.text("path"),
+      volume: row.text("volume"),
+    }),
+  );
+}
+
+/** Writes down a volume with its files and, unless it is only packed, the upload that will carry it. */
+export async function planVolume(
+  db: Database,
+  volume: NewVolume,
+  files: readonly VolumeFile[],
+  upload: NewUpload | undefined,
+): Promise<Volume> {
+  const statements: Statement[] = [insertVolume(volume), ...insertFiles(volume.name, files)];
+  if (upload !== undefined) statements.push(startUpload(upload, { volume: volume.name }));
+  await db.write(statements);
+  const planned = await findVolume(db, volume.name);
+  if (planned === undefined) throw new Error(`the volume ${volume.name} was planned but is not there`);
+  return planned;
+}
+
+function insertVolume(v: NewVolume): Statement {
+  return {
+    sql:
+      `INSERT INTO volumes (name, state, box, store, key, created, image_size, object_size, header_size, udf,
+                               files, oldest, newest)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    args: [
+      v.name,
+      v.state,
+      v.box,
+      v.store,
+      v.key,
+      v.created,
+      v.imageSize,
+      v.objectSize,
+      v.headerSize,
+      v.udf ? 1 : 0,
+      v.files,
+      v.oldest,
+      v.newest,
+    ],
+  };
+}
+
+const ROWS_PER_STATEMENT = 10_000;
+
+function insertFiles(volume: string, files: readonly VolumeFile[]): Statement[] {
+  const statements: Statement[] = [];
+  for (let start = 0; start < files.length; start += ROWS_PER_STATEMENT) {
+    const rows = files.slice(start, start + ROWS_PER_STATEMENT).map((file, i) => ({
+      ...file,
+      at: start + i,
+    }));
+    statements.push({
+      sql: `INSERT INTO volume_files (volume, position, version, path, content, mtime, mode, offset)
+            SELECT (SELECT id FROM volumes WHERE name = ?), value ->> 'at', value ->> 'version', value ->> 'path',
+                   value ->> 'content', value ->> 'mtime', value ->> 'mode', value ->> 'offset'
+              FROM json_each(?)`,
+      args: [volume, JSON.stringify(rows)],
+    });
+  }
+  return statements;
+}
+
+/**
+ * Marks a volume stored: from here on its contents count as safe in the cold store. One transaction
+ * (DESIGN §5 step 7), which also ends its upload and erases the file key.
+ */
+export async function markStored(db: Database, id: number, checksum: string, now: number): Promise<void> {
+  await db.write([
+    {
+      sql: "UPDATE volumes SET state = 'stored', stored = ?, checksum = ? WHERE id = ?",
+      args: [now, checksum, id],
+    },
+    {
+      sql: `UPDATE contents SET volume = ?, position = f.position
+              FROM (SELECT content, min(position) AS position FROM volume_files
+                     WHERE volume = ? AND offset IS NOT NULL GROUP BY content) AS f
+             WHERE contents.id = f.content AND contents.volume IS NULL`,
+      args: [id, id],
+    },
+    {
+      sql: `UPDATE versions SET manifest = ?
+             WHERE id IN (SELECT version FROM volume_files WHERE volume = ? AND version IS NOT NULL)`,
+      args: [id, id],
+    },
+    ...forgetUploadsOf(id),
+  ]);
+}
+
+/** Forgets a volume that was never stored, so that its files are planned anew. */
+export async function dropPlanned(db: Database, id: number): Promise<void> {
+  await db.write([
+    ...forgetUploadsOf(id),
+    { sql: "DELETE FROM volume_files WHERE volume = ?", args: [id] },
+    { sql: "DELETE FROM volumes WHERE id = ? AND state <> 'stored'", args: [id] },
+  ]);
+}
+
+/** The volume of that name. */
+export function findVolume(db: Database, name: string): Promise<Volume | undefined> {
+  return db.first(`SELECT ${COLUMNS} FROM volumes WHERE name = ?`, [name], parseVolume);
+}
+
+/** Every volume, oldest first. */
+export function listVolumes(db: Database): Promise<Volume[]> {
+  return db.all(`SELECT ${COLUMNS} FROM volumes ORDER BY oldest, name`, [], parseVolume);
+}
+
+/** Volumes this box has planned and not finished. */
+export function plannedVolumes(db: Database, box: string): Promise<Volume[]> {
+  return db.all(
+    `SELECT ${COLUMNS} FROM volumes WHERE state = 'planned' AND box = ? ORDER BY id`,
+    [box],
+    parseVolume,
+  );
+}
+
+/** The rows of a volume's manifest, in order. */
+export function volumeFiles(db: Database, id: number): Promise<PlannedFile[]> {
+  return db.all(
+    `SELECT f.version, f.path, f.content, f.mtime, f.mode, f.offset, c.sha256, c.size, h.name AS held_by
+       FROM volume_files f JOIN contents c ON c.id = f.content LEFT JOIN volumes h ON h.id = c.volume
+      WHERE f.volume = ? ORDER BY f.position`,
+    [id],
+    (row) => ({
+      version: row.optionalInt("version"),
+      path: row.text("path"),
+      content: row.int("content"),
+      mtime: row.int("mtime"),
+      mode: row.int("mode"),
+      offset: row.optionalInt("offset"),
+      sha256: row.text("sha256"),
+      size: row.int("size"),
+      heldBy: row.optionalText("held_by"),
+    }),
+  );
+}
+
+/** A place on this box where a content can be read. */
+export interface ReadablePath {
+  readonly sha256: string;
+  readonly size: number;
+  readonly root: string;
+  readonly below: string;
+}
+
+/** A current path of every content of a volume that has one. */
+export function readablePaths(db: Database, volume: number): Promise<ReadablePath[]> {
+  return db.all(
+    `SELECT c.sha256, c.size, s.path AS root, min(v.path) AS below
+       FROM volume_files f
+       JOIN contents c ON c.id = f.content
+       JOIN versions v ON v.content = c.id AND v.ended IS NULL
+       JOIN sources s ON s.id = v.source
+       JOIN volumes p ON p.id = f.volume AND p.box = s.box
+      WHERE f.volume = ? AND f.offset IS NOT NULL
+      GROUP BY c.id`,
+    [volume],
+    (row) => ({
+      sha256: row.text("sha256"),
+      size: row.int("size"),
+      root: row.text("root"),
+      below: row.text("below"),
+    }),
+  );
+}
+
+/** Whether the catalog knows of anything in a store. */
+export async function isStoreKnown(db: Database, store: string): Promise<boolean> {
+  const found = await db.first(
+    `SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM volumes WHERE store = ?1 AND state <> 'packed')
+        OR EXISTS (SELECT 1 FROM staged WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM uploads WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM snapshots WHERE store = ?1)`,
+    [store],
+    (row) => row.int("known"),
+  );
+  return found !== undefined;
+}

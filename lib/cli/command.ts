@@ -1,0 +1,121 @@
+/** What all commands share: global flags, opening a session, exit codes. */
+
+import { Command, Option } from "commander";
+import { ColdframeError } from "../errors.ts";
+import { homePath } from "../home/home.ts";
+import { type OpenSession, openSession } from "../jobs/open.ts";
+import type { Session } from "../jobs/session.ts";
+import { parseSize } from "../size.ts";
+import { parseMoment } from "./format.ts";
+import { progressReporter } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Exit codes, the same for every command (DESIGN §2). */
+export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, damage: 4 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Makes one command; its action leaves the exit code by `finish`. */
+export type CommandMaker = (context: CommandContext) => Command;
+
+/** What a command is given. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** Sets the exit code of a command that ran to its end. */
+  finish(code: ExitCode): void;
+}
+
+/** Flags that mean the same everywhere. */
+export interface GlobalFlags {
+  readonly home?: string;
+  readonly json?: boolean;
+  readonly debug?: boolean;
+}
+
+/** Flags of commands that use stores. */
+export interface StoreFlags {
+  readonly staging?: string;
+  readonly cold?: string;
+}
+
+/** A command that only holds others. It has no flags: commander would take theirs for its own. */
+export function newGroup(name: string, description: string, example: string): Command {
+  return new Command(name).description(description).addHelpText("after", `\nExample:\n  ${example}`);
+}
+
+/** A command with the flags that every command has. */
+export function newCommand(name: string, description: string, example: string): Command {
+  return newGroup(name, description, example)
+    .option(
+      "--home <dir>",
+      "the folder with settings, catalog and keys (default: COLDFRAME_HOME or ~/.coldframe)",
+    )
+    .option("--json", "print JSON, with stable keys, instead of text")
+    .option("--debug", "show where an error came from");
+}
+
+/** `--staging` and `--cold`. */
+export function addStoreFlags(command: Command): Command {
+  return command
+    .option("--staging <url>", "where single files wait, such as file:/mnt/usb/store")
+    .option("--cold <url>", "where volumes are kept, such as file:/mnt/usb/store");
+}
+
+/** `--volume-size`. */
+export function volumeSizeOption(): Option {
+  return new Option("--volume-size <size>", "the largest volume: k, M, G (powers of 1000), Ki, Mi, Gi")
+    .argParser((text) => atLeast(parseSize(text, "--volume-size"), text));
+}
+
+/** Below this an image hardly holds more than its own structures. */
+const SMALLEST_VOLUME = 1_000_000;
+
+function atLeast(size: number, text: string): number {
+  if (size >= SMALLEST_VOLUME) return size;
+  throw new ColdframeError("usage", `--volume-size: ${text} is too small`, {
+    hint: "Volumes start at 1M; 5G is usual.",
+  });
+}
+
+/** A flag that takes a day or a time. */
+export function momentOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text) => {
+    const moment = parseMoment(text);
+    if (moment !== undefined) return moment;
+    throw new ColdframeError("usage", `${flags.split(" ")[0]}: "${text}" is not a date`, {
+      hint: "Write a day such as 2024-05-01, or a time such as 2024-05-01T12:30:00Z.",
+    });
+  });
+}
+
+/** How a command uses the home. */
+export interface SessionNeeds {
+  /** Make a home where there is none. */
+  readonly create?: boolean;
+  /** The name for the lock; only commands that write need it. */
+  readonly lockFor?: string;
+}
+
+/** Opens a session, runs `body`, and closes it whatever happens. */
+export async function withSession<T>(
+  { terminal }: CommandContext,
+  flags: GlobalFlags & StoreFlags,
+  needs: SessionNeeds,
+  body: (session: Session, opened: OpenSession) => Promise<T>,
+): Promise<T> {
+  const opened = await openSession({
+    root: homePath(flags.home, terminal.env),
+    create: needs.create ?? false,
+    lockFor: needs.lockFor,
+    staging: flags.staging,
+    cold: flags.cold,
+    env: terminal.env,
+    signal: terminal.signal,
+    report: progressReporter(terminal, flags.json === true),
+    now: () => terminal.now(),
+  });
+  try {
+    return await body(opened.session, opened);
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,128 @@
+/** `coldframe init`: make a home, asking on a terminal and taking flags otherwise. */
+
+import type { Command } from "commander";
+import { resolve } from "node:path";
+import { fingerprint } from "../../age/keys.ts";
+import { ColdframeError } from "../../errors.ts";
+import { makeFolder } from "../../files.ts";
+import { type Home, homeError, homePath, openHome } from "../../home/home.ts";
+import { lockHome } from "../../home/lock.ts";
+import { createHome, type InitChoices } from "../../jobs/init.ts";
+import { parseSize } from "../../size.ts";
+import {
+  addStoreFlags,
+  type CommandContext,
+  EXIT,
+  type GlobalFlags,
+  newCommand,
+  type StoreFlags,
+} from "../command.ts";
+import { json, line, styled, type Terminal } from "../terminal.ts";
+
+interface Flags extends GlobalFlags, StoreFlags {
+  readonly volumeSize?: string;
+  readonly classic?: boolean;
+  readonly recipient: readonly string[];
+  readonly identity: boolean;
+  readonly yes?: boolean;
+}
+
+export function initCommand(context: CommandContext): Command {
+  return addStoreFlags(
+    newCommand("init", "Make a home: settings, a key pair, a catalog.", "coldframe init ~/Pictures"),
+  )
+    .argument("[dir...]", "folders to protect")
+    .option("--volume-size <size>", "the largest volume, such as 5G")
+    .option("--classic", "an X25519 key, which every age since 1.0 reads, instead of a post-quantum one")
+    .option("--recipient <key>", "encrypt to this public key, too (may be repeated)", append, [])
+    .option("--no-identity", "make no key pair: only the --recipient keys can open what is stored")
+    .option("--yes", "ask nothing")
+    .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
+}
+
+function append(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+async function run(
+  { terminal, finish }: CommandContext,
+  dirs: readonly string[],
+  flags: Flags,
+): Promise<void> {
+  const root = homePath(flags.home, terminal.env);
+  if (await openHome(root) !== undefined) {
+    throw new ColdframeError("home", `${root} is a coldframe home already`, {
+      hint: `Its settings are in ${root}/config.toml; \`coldframe key\` manages its keys.`,
+    });
+  }
+  const choices = await choose(terminal, dirs, flags);
+  const home = await makeLocked(root, choices, terminal.now());
+  finish(EXIT.done);
+  if (flags.json === true) {
+    return json(terminal, { home: root, identity: home.paths.identity, recipients: home.recipients });
+  }
+  print(terminal, home, choices);
+}
+
+async function makeLocked(root: string, choices: InitChoices, now: number): Promise<Home> {
+  await makeFolder(root, 0o700).catch((error) => {
+    throw homeError(error, root);
+  });
+  const lock = await lockHome(root, "init", now);
+  try {
+    return await createHome(root, choices, now);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags): Promise<InitChoices> {
+  const asks = terminal.interactive && flags.yes !== true && flags.json !== true;
+  const ask = async (question: string, preset: string): Promise<string> => {
+    if (!asks) return preset;
+    const answer = (await terminal.ask(`${question} [${preset}]: `))?.trim();
+    return answer === undefined || answer === "" ? preset : answer;
+  };
+  const sources = dirs.length > 0
+    ? dirs
+    : splitList(await ask("Folders to protect, separated by commas", ""));
+  const own = "a folder in the home";
+  const cold = flags.cold ?? storeAnswer(await ask("Where to keep volumes (store URL)", own), own);
+  const staging = flags.staging ??
+    storeAnswer(await ask("Where single files wait (store URL)", cold ?? own), own);
+  const volumeSize = flags.volumeSize ?? await ask("Volume size", "5G");
+  parseSize(volumeSize, "volume size");
+  return {
+    sources: sources.map((dir) => resolve(dir)),
+    cold,
+    staging,
+    volumeSize,
+    keyKind: flags.classic === true ? "x25519" : "hybrid",
+    recipients: flags.recipient,
+    makeIdentity: flags.identity,
+  };
+}
+
+function splitList(text: string): string[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+}
+
+function storeAnswer(text: string, own: string): string | undefined {
+  return text === own ? undefined : text;
+}
+
+function print(terminal: Terminal, home: Home, choices: InitChoices): void {
+  const { root, config, identity } = home.paths;
+  line(terminal, styled(terminal, "bold", `New home: ${root}`));
+  line(terminal, `Settings:        ${config}`);
+  if (choices.makeIdentity) {
+    line(terminal, `Your secret key: ${identity}`);
+    line(terminal, "  Without it nobody can read what is stored, you included. Print it with");
+    line(
+      terminal,
+      "  `coldframe key show --secret`, and keep the paper and a copy of the file in safe places.",
+    );
+  }
+  for (const recipient of home.recipients) line(terminal, `Encrypting to:   ${fingerprint(recipient)}`);
+  line(terminal, choices.sources?.length ? "Next: coldframe sync" : "Next: coldframe sync DIR");
+}

@@ -1,0 +1,130 @@
+/** `coldframe sync`: the main job. */
+
+import type { Command } from "commander";
+import { homePath, homePaths } from "../../home/home.ts";
+import type { OpenSession } from "../../jobs/open.ts";
+import { needsAttention, sync, type SyncReport } from "../../jobs/sync.ts";
+import { previewSync, type SyncPreview } from "../../jobs/preview.ts";
+import { formatSize } from "../../size.ts";
+import {
+  addStoreFlags,
+  type CommandContext,
+  EXIT,
+  type GlobalFlags,
+  newCommand,
+  type StoreFlags,
+  volumeSizeOption,
+  withSession,
+} from "../command.ts";
+import { amount, count, printable } from "../format.ts";
+import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
+import { json, line, styled, type Terminal, warn } from "../terminal.ts";
+
+interface Flags extends GlobalFlags, StoreFlags {
+  readonly volumeSize?: number;
+  readonly seal?: boolean;
+  readonly dryRun?: boolean;
+  readonly acceptGone?: boolean;
+  readonly acceptDevice?: boolean;
+}
+
+export function syncCommand(context: CommandContext): Command {
+  return addStoreFlags(
+    newCommand(
+      "sync",
+      "Protect folders: find what is new, store it, say what was done.",
+      "coldframe sync ~/Pictures",
+    ),
+  )
+    .argument("[dir...]", "folders to protect; without any, those protected so far")
+    .addOption(volumeSizeOption())
+    .option("--seal", "make a volume of what waits now, though it is not full")
+    .option("--dry-run", "say what would be done, and write nothing")
+    .option("--accept-gone", "most files of a folder are really gone")
+    .option("--accept-device", "a folder has really moved to another disk")
+    .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
+}
+
+async function run(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
+  const accept = { gone: flags.acceptGone === true, device: flags.acceptDevice === true };
+  if (flags.dryRun === true) return await dryRun(context, dirs, flags);
+  await withSession(context, flags, { create: true, lockFor: "sync" }, async (session, opened) => {
+    if (opened.created && flags.json !== true) welcome(context.terminal, opened);
+    const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
+    const report = await sync(session, { dirs, accept, seal: flags.seal === true, volumeSize });
+    if (flags.json === true) json(context.terminal, toJson(report));
+    else await print(context.terminal, report, opened);
+    context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
+  });
+}
+
+async function dryRun(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
+  const { env, signal } = context.terminal;
+  const result = await previewSync({ root: homePath(flags.home, env), dirs, env, signal });
+  if (flags.json === true) json(context.terminal, { dryRun: true, ...result });
+  else printPreview(context.terminal, result);
+}
+
+/** Once, when the home is made: where the key is, and what depends on it. */
+function welcome(terminal: Terminal, { session }: OpenSession): void {
+  const { root, identity } = session.home.paths;
+  terminal.err(
+    [
+      styled(terminal, "bold", `New home: ${root}`),
+      `Your secret key: ${identity}`,
+      `  Without it nobody can read what is stored, you included. Print it with \`coldframe key show --secret\`,`,
+      `  keep the paper in a safe place, and a copy of the file away from this machine.`,
+      "",
+    ].join("\n") + "\n",
+  );
+}
+
+async function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): Promise<void> {
+  for (const source of report.scan.sources) describeScan(terminal, source);
+  describeFailures(terminal, report.scan);
+  for (const problem of report.changed) warn(terminal, `left for the next run: ${problem.reason}`);
+  const { staged, sealed, waiting } = report;
+  if (staged.files > 0) line(terminal, `Staged ${amount(staged.files, staged.bytes)}.`);
+  for (const volume of sealed) {
+    line(terminal, `Sealed ${volume.name}: ${amount(volume.files, volume.size)}.`);
+  }
+  if (report.tidied > 0) {
+    line(terminal, `Removed ${count(report.tidied, "staged file")} that are in volumes now.`);
+  }
+  if (report.unstaged > 0) {
+    warn(
+      terminal,
+      `the staging store is full: ${
+        count(report.unstaged, "file")
+      } not protected yet. Use --seal, or another --staging.`,
+    );
+  }
+  if (staged.files + sealed.length === 0) line(terminal, "Nothing new to store.");
+  if (waiting.files > 0) {
+    line(terminal, `Waiting in staging until a volume is full: ${amount(waiting.files, waiting.bytes)}.`);
+  }
+  const cold = (await session.cold()).url;
+  line(terminal, `Stored at ${cold}`);
+  if (cold === `file:${homePaths(session.home.paths.root).store}`) {
+    line(
+      terminal,
+      "  This is on the same machine as the photos. To keep a copy elsewhere, give a store with --cold URL",
+    );
+    line(terminal, `  or in ${session.home.paths.config}.`);
+  }
+}
+
+function toJson(report: SyncReport): unknown {
+  return { ...report, scan: scanJson(report.scan) };
+}
+
+function printPreview(terminal: Terminal, result: SyncPreview): void {
+  for (const source of result.sources) {
+    line(
+      terminal,
+      `${printable(source.path)}: ${amount(source.files, source.bytes)}, of which new or changed: ` +
+        `${amount(source.toRead, source.toReadBytes)}, gone: ${source.gone.toLocaleString("en-US")}`,
+    );
+  }
+  line(terminal, `Would read and store up to ${formatSize(result.toReadBytes)}. Nothing was written.`);
+}

@@ -1,0 +1,127 @@
+/** Turning values into text for a terminal. Pure. */
+
+import { formatSize } from "../size.ts";
+
+/** A moment as local date and time, `2026-11-22 10:30`. */
+export function formatTime(ms: number): string {
+  const date = new Date(ms);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${formatDay(ms)} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** A local day, `2026-11-22`. */
+export function formatDay(ms: number): string {
+  const date = new Date(ms);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** A number of things: `1 file`, `12,034 files`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
+}
+
+/** `12,034 files (3.21 GB)`. */
+export function amount(files: number, bytes: number): string {
+  return `${count(files, "file")} (${formatSize(bytes)})`;
+}
+
+/** A duration in the two largest units: `1 h 05 min`, `42 s`. */
+export function formatDuration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
+  const hours = Math.floor(s / 3600);
+  if (hours < 48) return `${hours} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} days`;
+}
+
+/**
+ * Text that cannot move the cursor or change colours: control characters in file names are shown as
+ * escapes, so that a hostile name cannot forge a line of our output.
+ */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    const short: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+    return short[character] ?? `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+/** How a column of a table is set. */
+export interface Column {
+  readonly title: string;
+  readonly align?: "left" | "right";
+}
+
+/** A table with a header line; the last column is not padded. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  const widths = columns.map((column, i) =>
+    Math.max(column.title.length, ...rows.slice(0, 10_000).map((row) => row[i]?.length ?? 0))
+  );
+  const line = (cells: readonly string[]) =>
+    columns.map(({ align }, i) => {
+      const cell = cells[i] ?? "";
+      if (align === "right") return cell.padStart(widths[i] ?? 0);
+      return i === columns.length - 1 ? cell : cell.padEnd(widths[i] ?? 0);
+    }).join("  ").trimEnd();
+  return [line(columns.map((column) => column.title)), ...rows.map(line)];
+}
+
+/** A leaf of a tree: a path and what is shown in front of its name. */
+export interface Leaf {
+  readonly path: string;
+  readonly label: string;
+}
+
+/** Paths as a tree, folders first come first served in the order of the leaves' paths. */
+export function tree(leaves: readonly Leaf[]): string[] {
+  const root: TreeNode = { label: "", children: new Map() };
+  for (const leaf of leaves) insert(root, leaf.path.split("/"), leaf.label);
+  const lines: string[] = [];
+  draw(root, "", lines);
+  return lines;
+}
+
+interface TreeNode {
+  label: string;
+  readonly children: Map<string, TreeNode>;
+}
+
+function insert(root: TreeNode, parts: readonly string[], label: string): void {
+  let node = root;
+  for (const part of parts) {
+    let child = node.children.get(part);
+    if (child === undefined) {
+      child = { label: "", children: new Map() };
+      node.children.set(part, child);
+    }
+    node = child;
+  }
+  node.label = label;
+}
+
+function draw(node: TreeNode, indent: string, lines: string[]): void {
+  const names = [...node.children.keys()].sort();
+  names.forEach((name, i) => {
+    const child = node.children.get(name);
+    if (child === undefined) return;
+    const last = i === names.length - 1;
+    const label = child.label === "" ? "" : `[${child.label}] `;
+    const slash = child.children.size > 0 ? "/" : "";
+    lines.push(`${indent}${last ? "└── " : "├── "}${label}${printable(name)}${slash}`);
+    draw(child, indent + (last ? "    " : "│   "), lines);
+  });
+}
+
+/**
+ * A moment given on the command line: a day (`2024-05-01`, local midnight) or a full ISO time.
+ *
+ * @returns undefined when it is neither
+ */
+export function parseMoment(text: string): number | undefined {
+  const day = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
+  const date = day === null ? new Date(text) : new Date(Number(day[1]), Number(day[2]) - 1, Number(day[3]));
+  const valid = !Number.isNaN(date.getTime()) && (day !== null || /^\d{4}-\d{2}-\d{2}T/.test(text));
+  return valid ? date.getTime() : undefined;
+}

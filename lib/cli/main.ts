@@ -1,0 +1,100 @@
+/** The entry of every script: parses the arguments, runs one command, sets the exit code. */
+
+import { Command, CommanderError } from "commander";
+import process from "node:process";
+import { ColdframeError } from "../errors.ts";
+import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { findCommand } from "./commands/find.ts";
+import { initCommand } from "./commands/init.ts";
+import { keyCommand } from "./commands/key.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { packCommand } from "./commands/pack.ts";
+import { restoreCommand } from "./commands/restore.ts";
+import { scanCommand } from "./commands/scan.ts";
+import { statusCommand } from "./commands/status.ts";
+import { syncCommand } from "./commands/sync.ts";
+import { treeCommand } from "./commands/tree.ts";
+import { processTerminal } from "./process-terminal.ts";
+import { json, showError, type Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+const COMMANDS: readonly CommandMaker[] = [
+  initCommand,
+  syncCommand,
+  scanCommand,
+  packCommand,
+  lsCommand,
+  treeCommand,
+  findCommand,
+  statusCommand,
+  restoreCommand,
+  keyCommand,
+];
+
+/** Runs the program on this process: its arguments, streams and signals. */
+export async function main(args: readonly string[] = process.argv.slice(2)): Promise<void> {
+  const terminal = processTerminal();
+  process.exitCode = await runCommand(args, terminal);
+  terminal.close();
+}
+
+/**
+ * Runs one command.
+ *
+ * @param args as after the program's name
+ * @returns the exit code
+ */
+export async function runCommand(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const program = buildProgram(terminal, (finished) => code = finished);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    return failed(error, args, terminal);
+  }
+}
+
+function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Command {
+  const program = new Command("coldframe")
+    .description(
+      "Keeps a household's photos and videos safe for decades: encrypted, in cold storage, provably.",
+    )
+    .version(VERSION)
+    .helpCommand(false)
+    .addHelpText("after", "\nExample:\n  coldframe sync ~/Pictures\n\nEvery command has its own --help.");
+  for (const make of COMMANDS) program.addCommand(make({ terminal, finish }));
+  program.action(() => program.help({ error: true }));
+  for (const command of [program, ...descendants(program)]) behave(command, terminal);
+  return program;
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)]);
+}
+
+function behave(command: Command, terminal: Terminal): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => terminal.out(text),
+    writeErr: (text) => terminal.err(text),
+    outputError: (text, write) => write(`${text.replace(/^error: /, "Error: ")}→ ${usageHint(command)}\n`),
+  });
+}
+
+function usageHint(command: Command): string {
+  const names: string[] = [];
+  for (let at: Command | null = command; at !== null; at = at.parent) names.unshift(at.name());
+  return `See \`${names.join(" ")} --help\`.`;
+}
+
+function failed(error: unknown, args: readonly string[], terminal: Terminal): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  showError(terminal, error, args.includes("--debug"));
+  if (args.includes("--json")) json(terminal, { error: describe(error) });
+  return error instanceof ColdframeError && error.code === "usage" ? EXIT.usage : EXIT.failed;
+}
+
+function describe(error: unknown): Record<string, unknown> {
+  if (error instanceof ColdframeError) return { code: error.code, message: error.message, hint: error.hint };
+  return { code: "unexpected", message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,30 @@
+/** The keys (paths) of objects in a store; DESIGN §4 and docs/FORMAT.md. */
+
+import { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
+
+/** The key of a volume. */
+export function volumeKey(name: string): string {
+  return `volumes/${name}.iso.age`;
+}
+
+/** The key of a volume's manifest. */
+export function manifestKey(name: string): string {
+  return `manifests/${name}.jsonl.gz.age`;
+}
+
+/**
+ * The key of a staged content. The id is an HMAC of the content hash, so that the same content always
+ * finds its own object, and the provider can neither learn the hash nor test for a known file.
+ *
+ * @param opaqueKey 32 bytes in hex, secret of the archive
+ */
+export function stagedKey(opaqueKey: string, sha256: string): string {
+  const id = createHmac("sha256", Buffer.from(opaqueKey, "hex")).update(`staged:${sha256}`).digest("hex");
+  return `staged/${id.slice(0, 40)}.age`;
+}
+
+/** The key of a snapshot of the catalog. */
+export function snapshotKey(time: number): string {
+  return `catalog/${new Date(time).toISOString().replaceAll(":", "-")}.db.gz.age`;
+}

@@ -1,0 +1,161 @@
+/** Opening a session: the home, its lock, its catalog, and the stores when they are first needed. */
+
+import { randomBytes } from "node:crypto";
+import { realpath } from "node:fs/promises";
+import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
+import type { Database } from "../catalog/database.ts";
+import { isStoreKnown } from "../catalog/volumes.ts";
+import { ColdframeError } from "../errors.ts";
+import { makeFolder } from "../files.ts";
+import { type Home, homeError, openHome } from "../home/home.ts";
+import { type HomeLock, lockHome } from "../home/lock.ts";
+import type { StoreContext } from "../store/context.ts";
+import { canonicalUrl, localFolder, openStore } from "../store/open.ts";
+import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
+import type { Store } from "../store/store.ts";
+import { createHome, DEFAULT_CHOICES } from "./init.ts";
+import type { Reporter } from "./report.ts";
+import type { Session } from "./session.ts";
+
+/** What a command brings along. */
+export interface OpenOptions {
+  /** Absolute path of the home. */
+  readonly root: string;
+  /** Whether to make a home where there is none. */
+  readonly create: boolean;
+  /** The name of the job for the lock; undefined for a command that only looks. */
+  readonly lockFor: string | undefined;
+  /** Store URLs from the command line, before those of the settings. */
+  readonly staging: string | undefined;
+  readonly cold: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly report: Reporter;
+  now(): number;
+}
+
+/** An open session and how to end it. */
+export interface OpenSession {
+  readonly session: Session;
+  /** Whether the home was made just now. */
+  readonly created: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a home for a job.
+ *
+ * @throws ColdframeError `home` when there is none and none may be made, `busy`, `config`, `catalog`
+ */
+export async function openSession(options: OpenOptions): Promise<OpenSession> {
+  const lock = await lockFor(options);
+  try {
+    const found = await openHome(options.root);
+    if (found === undefined && !options.create) throw noHome(options.root);
+    const home = found ?? await createHome(options.root, DEFAULT_CHOICES, options.now());
+    const db = await openHomeCatalog(home, options.env);
+    const session = await sessionOf(await atRealPath(home), db, options);
+    return { session, created: found === undefined, close: () => closeAll(db, lock) };
+  } catch (error) {
+    await lock?.release();
+    throw error;
+  }
+}
+
+/** The lock comes before the home is made: two first runs must not make two keys. */
+async function lockFor(options: OpenOptions): Promise<HomeLock | undefined> {
+  if (options.lockFor === undefined) return undefined;
+  if (options.create) await makeRoot(options.root);
+  else if (await openHome(options.root) === undefined) throw noHome(options.root);
+  return await lockHome(options.root, options.lockFor, options.now());
+}
+
+async function makeRoot(root: string): Promise<void> {
+  try {
+    await makeFolder(root, 0o700);
+  } catch (error) {
+    throw homeError(error, root);
+  }
+}
+
+async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void> {
+  db.close();
+  await lock?.release();
+}
+
+function noHome(root: string): ColdframeError {
+  return new ColdframeError("home", `there is no coldframe home at ${root}`, {
+    hint: "Run `coldframe sync DIR` or `coldframe init` first, or name another with --home DIR.",
+  });
+}
+
+/** Scans compare real paths to keep out of the home. */
+async function atRealPath(home: Home): Promise<Home> {
+  const root = await realpath(home.paths.root);
+  return { ...home, paths: { ...home.paths, root } };
+}
+
+/** Opens the catalog of a home, on its disk or on the server that its settings name. */
+export async function openHomeCatalog(home: Home, env: OpenOptions["env"]): Promise<Database> {
+  const place = home.config.catalog ?? home.paths.catalog;
+  const fresh = { archive: randomBytes(16).toString("hex"), opaqueKey: randomBytes(32).toString("hex") };
+  try {
+    return await openCatalog(place, fresh, env["COLDFRAME_CATALOG_TOKEN"]);
+  } catch (error) {
+    throw homeError(error, home.paths.root);
+  }
+}
+
+async function sessionOf(home: Home, db: Database, options: OpenOptions): Promise<Session> {
+  const { signal, report, now, env } = options;
+  const stores = new Map<string, Promise<Store>>();
+  const storeAt = (given: string) => {
+    const url = canonicalUrl(given, env);
+    const known = stores.get(url);
+    if (known !== undefined) return known;
+    const context = {
+      env,
+      fetch,
+      signal,
+      now,
+      home: home.paths.root,
+      warn: (line: string) => report.warn(line),
+    };
+    const opened = openOnce(db, url, context);
+    stores.set(url, opened);
+    return opened;
+  };
+  const staging = options.staging ?? home.config.staging ?? defaultStore(home);
+  const cold = options.cold ?? home.config.cold ?? defaultStore(home);
+  const archive = await archiveIdentity(db);
+  const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
+  return {
+    home,
+    db,
+    archive,
+    localStores,
+    report,
+    signal,
+    now,
+    storeAt,
+    staging: () => storeAt(staging),
+    cold: () => storeAt(cold),
+  };
+}
+
+/**
+ * A store is made on its first use only: once something is kept there, a missing one is an unplugged
+ * disk or a mistyped address, not an empty store.
+ */
+async function openOnce(db: Database, url: string, context: StoreContext): Promise<Store> {
+  const store = await openStore(url, context, { create: !await isStoreKnown(db, url) });
+  return retrying(store, {
+    ...RETRY_DEFAULTS,
+    ...(context.signal && { signal: context.signal }),
+    warn: context.warn,
+  });
+}
+
+function defaultStore(home: Home): string {
+  return `file:${home.paths.store}`;
+}

@@ -1,0 +1,52 @@
+/** Which versions a restore is about. */
+
+import type { Database } from "../../catalog/database.ts";
+import { versionPages, type VersionRow } from "../../catalog/look.ts";
+import { pathMatcher } from "../../plan/glob.ts";
+
+/** What the user asked for. */
+export interface Selection {
+  /** As in `lib/plan/glob.ts`. */
+  readonly patterns: readonly string[];
+  /** Only files with an mtime from here on, ms since 1970. */
+  readonly since?: number | undefined;
+  /** Only files with an mtime before this. */
+  readonly until?: number | undefined;
+  /** Only contents of this volume. */
+  readonly volume?: string | undefined;
+  /** The state at this moment instead of now. */
+  readonly at?: number | undefined;
+  /** Also files that are no longer in the source. */
+  readonly deleted?: boolean | undefined;
+}
+
+/**
+ * The versions to restore, one per path. Without `at` these are the current ones; a pattern that means
+ * only files that are gone from the source brings back their last versions, since that is what someone
+ * who names a lost file wants.
+ */
+export async function selectVersions(db: Database, selection: Selection): Promise<VersionRow[]> {
+  const matches = pathMatcher(selection.patterns);
+  const current = new Map<string, VersionRow>();
+  const gone = new Map<string, VersionRow>();
+  for await (const page of versionPages(db, { all: true })) {
+    for (const version of page) {
+      if (!matches(version.path) || !inRange(version, selection)) continue;
+      if (wasCurrent(version, selection.at)) current.set(version.path, version);
+      else if (selection.at === undefined && version.ending === "gone") gone.set(version.path, version);
+    }
+  }
+  if (selection.deleted !== true && current.size > 0) return [...current.values()];
+  return [...new Map([...gone, ...current]).values()];
+}
+
+function inRange(version: VersionRow, selection: Selection): boolean {
+  return (selection.since === undefined || version.mtime >= selection.since) &&
+    (selection.until === undefined || version.mtime < selection.until) &&
+    (selection.volume === undefined || version.volume === selection.volume);
+}
+
+function wasCurrent(version: VersionRow, at: number | undefined): boolean {
+  if (at === undefined) return version.ended === undefined;
+  return version.seen <= at && (version.ended === undefined || version.ended > at);
+}

@@ -1,0 +1,280 @@
+/**
+ * Sealing a volume: plan it in the catalog, build, encrypt and upload it, have it confirmed, store its
+ * manifest, and only then count its contents as safe. The order is that of DESIGN §5; a run that ends
+ * after any of these steps is continued by the next one.
+ */
+
+import { gzipSync } from "node:zlib";
+import { type Envelope, newEnvelope } from "../age/header.ts";
+import { payloadSize } from "../age/payload.ts";
+import { AgeWriter } from "../age/writer.ts";
+import { type Bytes, utf8 } from "../bytes.ts";
+import {
+  confirmedParts,
+  noteBegun,
+  notePart,
+  type PendingUpload,
+  uploadOfVolume,
+} from "../catalog/uploads.ts";
+import { distrustContent } from "../catalog/versions.ts";
+import {
+  dropPlanned,
+  markStored,
+  plannedVolumes,
+  planVolume,
+  type Reference,
+  type Volume,
+  volumeFiles,
+  type WaitingFile,
+} from "../catalog/volumes.ts";
+import { ColdframeError, SourceChangedError } from "../errors.ts";
+import { encodeManifest } from "../plan/manifest.ts";
+import { volumeName } from "../plan/name.ts";
+import type { Store } from "../store/store.ts";
+import { manifestKey, volumeKey } from "./object-keys.ts";
+import { type Ledger, type ObjectMaker, sendObject, type SentObject } from "./send.ts";
+import type { Session } from "./session.ts";
+import { buildVolume, type BuiltVolume, type FileOfVolume, volumeRows } from "./volume.ts";
+import { readableContents, VolumeReader } from "./volume-reader.ts";
+
+/** A volume that is now in the cold store. */
+export interface SealedVolume {
+  readonly name: string;
+  readonly files: number;
+  /** Bytes of the object. */
+  readonly size: number;
+}
+
+/** What became of a volume. */
+export type SealOutcome =
+  | { readonly kind: "sealed"; readonly volume: SealedVolume }
+  /** A file was not what it was when it was scanned: the volume was given up, to be planned anew. */
+  | { readonly kind: "changed"; readonly path: string; readonly error: SourceChangedError };
+
+/** Plans a volume of these files and seals it. */
+export async function sealFiles(
+  session: Session,
+  files: readonly WaitingFile[],
+  references: readonly Reference[],
+): Promise<SealOutcome> {
+  const store = await session.cold();
+  const volume = await planNewVolume(session, store, files, references);
+  return await sealPlanned(session, volume);
+}
+
+/** Volumes that an earlier run planned and did not finish. */
+export function unfinishedVolumes(session: Session): Promise<Volume[]> {
+  return plannedVolumes(session.db, session.home.box);
+}
+
+/** Seals a planned volume, from wherever an earlier run left it. */
+export async function sealPlanned(session: Session, volume: Volume): Promise<SealOutcome> {
+  const store = await session.storeAt(volume.store);
+  const upload = await uploadOfVolume(session.db, volume.id);
+  if (upload === undefined) {
+    throw new ColdframeError("catalog", `the planned volume ${volume.name} has lost its upload`);
+  }
+  const reader = new VolumeReader(...await builtFromCatalog(session, volume));
+  try {
+    const sent = await sendVolume(session, store, upload, reader, volume);
+    await storeManifest(session, store, volume, reader.built);
+    await markStored(session.db, volume.id, sent.checksum, session.now());
+    return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };
+  } catch (error) {
+    if (!(error instanceof SourceChangedError)) throw error;
+    await giveUp(session, store, volume, upload);
+    await session.db.write([distrustContent(session.home.box, error.sha256)]);
+    return { kind: "changed", path: error.path, error };
+  } finally {
+    await reader.close();
+  }
+}
+
+async function planNewVolume(
+  session: Session,
+  store: Store,
+  files: readonly WaitingFile[],
+  references: readonly Reference[],
+): Promise<Volume> {
+  const owner = { archive: session.archive.archive, box: session.home.box };
+  const name = await freeName(store, (salt) => volumeName(owner, files, salt));
+  const created = session.now();
+  const udf = session.home.config.udf;
+  const built = buildVolume({ ...owner, name, created, udf, files, references });
+  const envelope = await newEnvelope(session.home.recipients);
+  const objectSize = envelope.header.length + payloadSize(built.image.size);
+  const times = files.map((file) => file.mtime);
+  const place = { box: owner.box, store: store.url, key: volumeKey(name) };
+  return await planVolume(
+    session.db,
+    {
+      ...place,
+      name,
+      state: "planned",
+      created,
+      imageSize: built.image.size,
+      objectSize,
+      headerSize: envelope.header.length,
+      udf,
+      files: files.length,
+      oldest: times.reduce((a, b) => Math.min(a, b), Infinity),
+      newest: times.reduce((a, b) => Math.max(a, b), -Infinity),
+    },
+    volumeRows(files, built.offsets, references),
+    { ...place, size: objectSize, ...envelope, started: created },
+  );
+}
+
+/** A name under which nothing stands in the store yet. */
+async function freeName(store: Store, candidate: (salt: number) => string): Promise<string> {
+  for (let salt = 0;; salt++) {
+    const name = candidate(salt);
+    if (await store.head(volumeKey(name)) === undefined) return name;
+  }
+}
+
+/** The volume as it was planned, from its rows alone, and where its files can be read now. */
+async function builtFromCatalog(
+  session: Session,
+  volume: Volume,
+): Promise<ConstructorParameters<typeof VolumeReader>> {
+  const rows = await volumeFiles(session.db, volume.id);
+  const files = rows.filter((row) => row.offset !== undefined);
+  const built = buildVolume({
+    name: volume.name,
+    archive: session.archive.archive,
+    box: volume.box,
+    created: volume.created,
+    udf: volume.udf,
+    files,
+    references: rows.flatMap((row) => row.offset === undefined ? [{ ...row, volume: row.heldBy ?? "" }] : []),
+  });
+  assertAsPlanned(volume, built, files);
+  return [built, await readableContents(session.db, volume.id)];
+}
+
+/**
+ * The image must be the one that was planned, or the parts already sent would not fit: a program of
+ * another version that lays out images differently must not continue an upload.
+ */
+function assertAsPlanned(
+  volume: Volume,
+  built: BuiltVolume,
+  files: readonly (FileOfVolume & { offset: number | undefined })[],
+): void {
+  const same = built.image.size === volume.imageSize &&
+    files.every((file, i) => file.offset === built.offsets[i]);
+  if (same) return;
+  throw new ColdframeError("image", `the volume ${volume.name} was planned by another version of coldframe`, {
+    hint: "Finish it with that version, or run `coldframe uploads abort` to plan it anew.",
+  });
+}
+
+async function sendVolume(
+  session: Session,
+  store: Store,
+  upload: PendingUpload,
+  reader: VolumeReader,
+  volume: Volume,
+): Promise<SentObject> {
+  const meter = session.report.phase(`Sealing ${volume.name}`, upload.size);
+  try {
+    const maker = await encrypted(upload, reader);
+    return await sendObject(store, upload.key, maker, ledgerOf(session, upload), {
+      kind: "volume",
+      onSent: (bytes) => meter.add(bytes),
+      signal: session.signal,
+    });
+  } finally {
+    meter.done();
+  }
+}
+
+/** The object of an upload: its plaintext encrypted with the envelope that was written down for it. */
+export async function encrypted(
+  upload: Envelope & { readonly key: string },
+  plain: {
+    readonly size: number;
+    readAt(offset: number, length: number): Promise<Bytes>;
+    settle(): Promise<void>;
+  },
+): Promise<ObjectMaker> {
+  const writer = await AgeWriter.open(upload, plain, upload.key);
+  return {
+    size: writer.size,
+    part: (offset, length, buffer) => writer.part(offset, length, buffer),
+    bufferSize: (length) => writer.bufferSize(length),
+    prove: () => plain.settle(),
+  };
+}
+
+/** An upload's progress, kept in the catalog. */
+export function ledgerOf(session: Session, upload: PendingUpload): Ledger {
+  return {
+    begun: upload.begun,
+    known: () => confirmedParts(session.db, upload.id),
+    noteBegun: (token, partSize) => noteBegun(session.db, upload.id, token, partSize),
+    notePart: (receipt) => notePart(session.db, upload.id, receipt),
+  };
+}
+
+/** A ledger for an object that is made in one go and simply made again when it fails. */
+export const NO_LEDGER: Ledger = {
+  begun: undefined,
+  known: () => Promise.resolve([]),
+  noteBegun: () => Promise.resolve(),
+  notePart: () => Promise.resolve(),
+};
+
+/**
+ * Stores the manifest beside its volume. After a crash it may be there already: encrypted with another
+ * file key, so with other bytes, but from the same volume, whose name is a hash of what it lists.
+ */
+async function storeManifest(
+  session: Session,
+  store: Store,
+  volume: Volume,
+  built: BuiltVolume,
+): Promise<void> {
+  const key = manifestKey(volume.name);
+  if (await store.head(key) !== undefined) return;
+  await sendBytes(session, store, key, gzipSync(utf8(encodeManifest(built.manifest))), "manifest");
+}
+
+/** Encrypts bytes in memory for today's recipients and stores them. */
+export async function sendBytes(
+  session: Session,
+  store: Store,
+  key: string,
+  bytes: Uint8Array,
+  kind: "manifest" | "snapshot",
+): Promise<SentObject> {
+  const plain = {
+    size: bytes.length,
+    readAt: (offset: number, length: number) =>
+      Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length))),
+    settle: () => Promise.resolve(),
+  };
+  const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);
+  return await sendObject(store, key, maker, NO_LEDGER, { kind, signal: session.signal });
+}
+
+/**
+ * Gives up a volume one of whose files changed. Its file key has seen these bytes and is forgotten with
+ * it: the next plan makes a new one (DESIGN §4).
+ */
+async function giveUp(session: Session, store: Store, volume: Volume, upload: PendingUpload): Promise<void> {
+  const current = await uploadOfVolume(session.db, volume.id);
+  const begun = current?.begun ?? upload.begun;
+  if (begun !== undefined) await abortQuietly(session, store, upload.key, begun.token);
+  await dropPlanned(session.db, volume.id);
+}
+
+async function abortQuietly(session: Session, store: Store, key: string, token: string): Promise<void> {
+  try {
+    await store.abortUpload({ key, token, started: undefined });
+  } catch (error) {
+    if (!(error instanceof ColdframeError) || error.code === "interrupted") throw error;
+    session.report.warn(`The unfinished upload of ${key} could not be removed: ${error.message}`);
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * A snapshot: the catalog, compressed and encrypted, in a store. Whoever has the key can rebuild a home
+ * from it. What is secret to this box (file keys of unfinished uploads) is left out.
+ */
+
+import { randomBytes } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { open, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { newEnvelope } from "../age/header.ts";
+import type { Bytes } from "../bytes.ts";
+import { connect } from "../catalog/database.ts";
+import { noteSnapshot } from "../catalog/runs.ts";
+import type { Store } from "../store/store.ts";
+import { snapshotKey } from "./object-keys.ts";
+import { encrypted, NO_LEDGER } from "./seal.ts";
+import { sendObject } from "./send.ts";
+import type { Session } from "./session.ts";
+
+/** Takes a snapshot and stores it; the key of the object. */
+export async function storeSnapshot(session: Session, store: Store): Promise<string> {
+  const scratch = join(session.home.paths.root, `snapshot-${randomBytes(4).toString("hex")}`);
+  const [copy, packed] = [`${scratch}.db`, `${scratch}.db.gz`];
+  try {
+    await session.db.run("VACUUM INTO ?", [copy]);
+    await eraseSecrets(copy);
+    await pipeline(
+      createReadStream(copy),
+      createGzip({ level: 6 }),
+      createWriteStream(packed, { mode: 0o600 }),
+    );
+    return await sendSnapshot(session, store, packed);
+  } finally {
+    for (const path of [copy, `${copy}-wal`, `${copy}-shm`, packed]) await rm(path, { force: true });
+  }
+}
+
+/** With secure_delete, SQLite overwrites what it deletes, so that nothing stays in free pages. */
+async function eraseSecrets(path: string): Promise<void> {
+  const copy = connect(path);
+  try {
+    await copy.run("PRAGMA secure_delete = ON");
+    await copy.write([{ sql: "DELETE FROM upload_parts" }, { sql: "DELETE FROM uploads" }]);
+  } finally {
+    copy.close();
+  }
+}
+
+async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
+  const time = session.now();
+  const key = snapshotKey(time);
+  const file = await open(path, "r");
+  try {
+    const { size } = await stat(path);
+    const plain = {
+      size,
+      async readAt(offset: number, length: number): Promise<Bytes> {
+        const out = new Uint8Array(length);
+        for (let at = 0; at < length;) {
+          const { bytesRead } = await file.read(out, at, length - at, offset + at);
+          if (bytesRead === 0) throw new RangeError(`${path} ended early`);
+          at += bytesRead;
+        }
+        return out;
+      },
+      settle: () => Promise.resolve(),
+    };
+    const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);
+    const sent = await sendObject(store, key, maker, NO_LEDGER, { kind: "snapshot", signal: session.signal });
+    await noteSnapshot(session.db, { store: store.url, key, ...sent, time });
+    return key;
+  } finally {
+    await file.close();
+  }
+}

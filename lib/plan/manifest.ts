@@ -1,0 +1,142 @@
+/**
+ * The texts inside a volume: MANIFEST.jsonl for programs, SHA256SUMS for `sha256sum -c`, README.txt for
+ * people. docs/FORMAT.md is normative; these are its encoder and parser.
+ */
+
+import { ColdframeError } from "../errors.ts";
+
+/** Format names, bumped when a reader would have to know. */
+export const MANIFEST_FORMAT = "coldframe-manifest/1";
+
+/** The first line of a manifest. */
+export interface ManifestHeader {
+  readonly format: typeof MANIFEST_FORMAT;
+  /** The volume's name. */
+  readonly volume: string;
+  readonly archive: string;
+  readonly box: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly files: number;
+  readonly references: number;
+}
+
+/** A file whose bytes are in this volume. */
+export interface ManifestFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** ISO 8601 with milliseconds, UTC. */
+  readonly mtime: string;
+  /** Permission bits, octal, four digits. */
+  readonly mode: string;
+  readonly sha256: string;
+  /** Where the bytes start in the image. */
+  readonly offset: number;
+}
+
+/** A path whose bytes are in an earlier volume. */
+export interface ManifestReference extends Omit<ManifestFile, "offset"> {
+  /** The name of that volume. */
+  readonly volume: string;
+}
+
+/** A parsed manifest. */
+export interface Manifest {
+  readonly header: ManifestHeader;
+  readonly files: readonly ManifestFile[];
+  readonly references: readonly ManifestReference[];
+}
+
+/** A manifest as text: the header, the files in image order, the references; one JSON object a line. */
+export function encodeManifest(manifest: Manifest): string {
+  const lines = [manifest.header, ...manifest.files, ...manifest.references].map((line) =>
+    JSON.stringify(line)
+  );
+  return lines.join("\n") + "\n";
+}
+
+/**
+ * Reads a manifest.
+ *
+ * @throws ColdframeError `damaged` naming the line
+ */
+export function parseManifest(text: string): Manifest {
+  const lines = text.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  const [first, ...rest] = lines.map((line, i) => parseLine(line, i + 1));
+  if (first === undefined) throw damaged(1, "is empty");
+  const header = parseHeader(first);
+  const rows = rest.map((row, i) => parseRow(row, i + 2));
+  const files = rows.filter((row) => "offset" in row);
+  const references = rows.filter((row) => "volume" in row);
+  if (files.length !== header.files || references.length !== header.references) {
+    throw damaged(lines.length, `lists ${files.length} files, its header says ${header.files}`);
+  }
+  return { header, files, references };
+}
+
+/** `SHA256SUMS` in GNU format: names with a newline or backslash are escaped and their line starts with `\`. */
+export function encodeSums(files: readonly { readonly path: string; readonly sha256: string }[]): string {
+  return files.map(({ path, sha256 }) => {
+    const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\r", "\\r");
+    return `${escaped === path ? "" : "\\"}${sha256}  ${escaped}\n`;
+  }).join("");
+}
+
+type Json = Record<string, unknown>;
+
+function parseLine(line: string, number: number): Json {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // falls through to the same complaint
+  }
+  throw damaged(number, "is not a JSON object");
+}
+
+function parseHeader(row: Json): ManifestHeader {
+  if (row["format"] !== MANIFEST_FORMAT) throw damaged(1, `is not of the format ${MANIFEST_FORMAT}`);
+  return {
+    format: MANIFEST_FORMAT,
+    volume: text(row, "volume", 1),
+    archive: text(row, "archive", 1),
+    box: text(row, "box", 1),
+    created: text(row, "created", 1),
+    files: integer(row, "files", 1),
+    references: integer(row, "references", 1),
+  };
+}
+
+function parseRow(row: Json, number: number): ManifestFile | ManifestReference {
+  const common = {
+    path: text(row, "path", number),
+    size: integer(row, "size", number),
+    mtime: text(row, "mtime", number),
+    mode: text(row, "mode", number),
+    sha256: text(row, "sha256", number),
+  };
+  if (!/^[0-9a-f]{64}$/.test(common.sha256)) throw damaged(number, "has no SHA-256");
+  return "volume" in row
+    ? { ...common, volume: text(row, "volume", number) }
+    : { ...common, offset: integer(row, "offset", number) };
+}
+
+function text(row: Json, key: string, line: number): string {
+  const value = row[key];
+  if (typeof value !== "string") throw damaged(line, `has no ${key}`);
+  return value;
+}
+
+function integer(row: Json, key: string, line: number): number {
+  const value = row[key];
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw damaged(line, `has no ${key}`);
+  }
+  return value;
+}
+
+function damaged(line: number, what: string): ColdframeError {
+  return new ColdframeError("damaged", `the manifest's line ${line} ${what}`);
+}
