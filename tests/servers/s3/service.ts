@@ -14,7 +14,7 @@ import { parseHead, queryValue, type RequestHead } from "./http.ts";
 import { addVersion, type Bucket, current, newBucket, type ObjectVersion, type Quirks } from "./model.ts";
 import { type Operation, OPERATIONS, route, type Target } from "./routes.ts";
 import { authenticate, type Credentials, sha256Hex } from "./sigv4.ts";
-import { applyFault, BodyReader, hangUp, Lost } from "./trouble.ts";
+import { applyFault, BodyReader, Lost } from "./trouble.ts";
 import { errorAnswer, sendAnswer } from "./wire.ts";
 
 /** How to start a server. */
@@ -160,14 +160,16 @@ export class Service {
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const entry = this.#logEntry(req);
+    // Kept from the beginning: some runtimes take it off a request whose body was broken off.
+    const { socket } = req;
     try {
       const answer = await this.#answer(req, entry);
       entry.status = answer.status;
       const envelope = { requestId: this.state.newId(), date: httpTime(this.state.now()) };
-      entry.sent = await sendAnswer(req, res, answer, envelope, entry.fault);
+      entry.sent = await sendAnswer({ req, res, socket }, answer, envelope, entry.fault);
     } catch (error) {
       if (!(error instanceof Lost)) this.#crash(error);
-      if (!(error instanceof Lost && error.message === "stall")) hangUp(req);
+      if (!(error instanceof Lost && error.message === "stall")) socket.destroy();
     }
   }
 

@@ -54,9 +54,3 @@ export class BodyReader implements AsyncIterable<Uint8Array> {
     for await (const _piece of this);
   }
 }
-
-/** Closes the connection of a request. Deno has taken the socket away once the client is gone, whatever its type says. */
-export function hangUp(req: IncomingMessage): void {
-  const socket: { destroy(): unknown } | null = req.socket;
-  socket?.destroy();
-}
