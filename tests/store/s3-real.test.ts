@@ -78,23 +78,27 @@ realConformance("Ceph", CEPH_TOOLS, (body) => withCeph(body));
 realConformance("versitygw", VERSITY_TOOLS, (body) => withVersity(body));
 
 if (REAL) {
-  test("s3 on moto: an archived volume is thawed and read, a warm manifest needs none", () =>
-    withMoto(async (server) => {
-      const store = await openReal(server, "cold", "&class=DEEP_ARCHIVE");
-      const body = utf8("cold");
-      await store.put("manifests/m", body, { kind: "manifest" });
-      const upload = await store.beginUpload("volumes/v", body.length, { kind: "volume" });
-      await upload.complete([await upload.send(0, body)]);
-      assert.deepEqual((await store.head("volumes/v"))?.availability, { state: "archived" });
-      await rejectsWith("object-archived", collect(store.read("volumes/v")));
-      const listed = new Map(
-        (await Array.fromAsync(store.list(""))).map(({ key, availability }) => [key, availability.state]),
-      );
-      assert.deepEqual(listed, new Map([["manifests/m", "ready"], ["volumes/v", "archived"]]));
-      await store.thaw("volumes/v", { tier: "Bulk", days: 1 });
-      const then = await store.head("volumes/v");
-      assert.ok(then?.availability.state === "ready" && (then.availability.until ?? 0) > Date.now());
-      assert.ok(equal(await collect(store.read("volumes/v")), body));
-      assert.deepEqual(await store.thaw("manifests/m", { tier: "Bulk", days: 1 }), { state: "ready" });
-    }));
+  test(
+    "s3 on moto: an archived volume is thawed and read, a warm manifest needs none",
+    { timeout: 120_000 },
+    () =>
+      withMoto(async (server) => {
+        const store = await openReal(server, "cold", "&class=DEEP_ARCHIVE");
+        const body = utf8("cold");
+        await store.put("manifests/m", body, { kind: "manifest" });
+        const upload = await store.beginUpload("volumes/v", body.length, { kind: "volume" });
+        await upload.complete([await upload.send(0, body)]);
+        assert.deepEqual((await store.head("volumes/v"))?.availability, { state: "archived" });
+        await rejectsWith("object-archived", collect(store.read("volumes/v")));
+        const listed = new Map(
+          (await Array.fromAsync(store.list(""))).map(({ key, availability }) => [key, availability.state]),
+        );
+        assert.deepEqual(listed, new Map([["manifests/m", "ready"], ["volumes/v", "archived"]]));
+        await store.thaw("volumes/v", { tier: "Bulk", days: 1 });
+        const then = await store.head("volumes/v");
+        assert.ok(then?.availability.state === "ready" && (then.availability.until ?? 0) > Date.now());
+        assert.ok(equal(await collect(store.read("volumes/v")), body));
+        assert.deepEqual(await store.thaw("manifests/m", { tier: "Bulk", days: 1 }), { state: "ready" });
+      }),
+  );
 }

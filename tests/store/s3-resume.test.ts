@@ -15,6 +15,9 @@ import { pseudoRandom } from "../tools.ts";
 import { AT_ONCE, full, openOn, PART } from "./s3-open.ts";
 
 const KEY = "volumes/v.iso.age";
+/** Bun gives a test five seconds. */
+const LONG = { timeout: 900_000 };
+
 const VOLUME = { kind: "volume" } as const;
 
 /** What the catalog keeps of an upload, so that another process can go on. */
@@ -66,7 +69,7 @@ const PLANS: readonly [string, Quirks, string][] = [
 ];
 
 for (const [name, quirks, query] of PLANS) {
-  test(`an upload killed after each part in turn and resumed is the plan, on ${name}`, async () => {
+  test(`an upload killed after each part in turn and resumed is the plan, on ${name}`, LONG, async () => {
     const body = pseudoRandom(4 * PART + 99);
     for (let killedAfter = 0; killedAfter <= 5; killedAfter++) {
       await withS3({ buckets: ["bucket"], quirks }, async (server) => {
@@ -188,7 +191,7 @@ async function badLine(seed: number): Promise<void> {
   });
 }
 
-test(`${ROUNDS} uploads on bad lines, some killed and resumed, all end as planned`, async () => {
+test(`${ROUNDS} uploads on bad lines, some killed and resumed, all end as planned`, LONG, async () => {
   const first = Number(process.env["COLDFRAME_FAULT_SEED"] ?? 1);
   for (let seed = first; seed < first + ROUNDS; seed++) {
     await badLine(seed).catch((error: unknown) => {
