@@ -352,13 +352,3 @@ test(
     assert.equal(puts[0]?.headers.get("content-md5"), "SooI8J03tzeVZJA4QItfMw==");
   }, { quirks: { refuseChecksums: true } }),
 );
-
-test(
-  "several writers who find it out at once all succeed",
-  onServer(async (server) => {
-    const store = await openOn(server);
-    const keys = ["a", "b", "c", "d", "e", "f"].map((name) => `staged/${name}`);
-    await Promise.all(keys.map((key) => store.put(key, utf8(key), STAGED)));
-    for (const key of keys) assert.ok(equal(server.bytes("bucket", full(key)), utf8(key)));
-  }, { quirks: { refuseChecksums: true } }),
-);

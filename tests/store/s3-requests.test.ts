@@ -161,8 +161,8 @@ test("an upload is begun, sent, completed and confirmed by these requests", asyn
   assert.equal(upload.token, "id/1+2");
   const receipts: PartReceipt[] = [await upload.send(0, first), await upload.send(1, utf8("hello"))];
   assert.deepEqual(receipts, [
-    { index: 0, size: MIB5, sha256: hex, tag: "e1" },
-    { index: 1, size: 5, sha256: HELLO, tag: "e2" },
+    { index: 0, size: MIB5, sha256: hex, tag: "e1 part=5242880" },
+    { index: 1, size: 5, sha256: HELLO, tag: "e2 part=5242880" },
   ]);
   const object = await upload.complete(receipts);
   const base = "https://photos.s3.eu-central-1.amazonaws.com/home/volumes/v";
