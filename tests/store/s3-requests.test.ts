@@ -91,7 +91,7 @@ test("a PUT is signed with its body's hash, carries its checksum, and never over
 
 test("every header of a PUT but the negotiable ones is covered by the signature", async () => {
   const { store, sent } = await scripted(
-    [bare(200, { "x-amz-checksum-sha256": HELLO64 })],
+    [bare(200, { etag: '"e"', "x-amz-checksum-sha256": HELLO64 })],
     "s3://photos?region=eu-central-1&class=DEEP_ARCHIVE&lock=2d",
   );
   await store.put("volumes/v", utf8("hello"), { kind: "volume" });
@@ -108,7 +108,7 @@ for (const kind of KINDS) {
   const locked = ["volume", "manifest", "key", "mirror"].includes(kind);
   test(`of kind ${kind} an object is ${cold ? "" : "not "}cold and ${locked ? "" : "not "}locked`, async () => {
     const { store, sent } = await scripted(
-      [bare(200, { "x-amz-checksum-sha256": HELLO64 })],
+      [bare(200, { etag: '"e"', "x-amz-checksum-sha256": HELLO64 })],
       "s3://photos?region=eu-central-1&class=DEEP_ARCHIVE&lock=2d&lock-mode=compliance",
     );
     const info = await store.put("k", utf8("hello"), { kind });
