@@ -1,7 +1,6 @@
 /** boto3 as an independent judge: a script in Python that fails when what it finds is not what it expects. */
 
-import { spawn } from "node:child_process";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 

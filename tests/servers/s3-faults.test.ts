@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { equal, utf8 } from "../../lib/bytes.ts";
 import { pseudoRandom } from "../tools.ts";
 import { type S3Server, withS3 } from "./s3/server.ts";
-import { send } from "./s3-client.ts";
+import { element, send } from "./s3-client.ts";
 
 const BODY = pseudoRandom(300_000);
 
@@ -45,10 +45,17 @@ test(
 test(
   "an error in a 200: the status says yes, the body no, and nothing is stored",
   serve(async (server) => {
-    server.faults.add({ fault: { kind: "error-in-200", code: "InternalError" } });
-    const reply = await put(server);
+    const id = element((await send(server, "POST", "/b/k?uploads=")).text, "UploadId") ?? "";
+    const part = await send(server, "PUT", `/b/k?partNumber=1&uploadId=${id}`, { body: BODY });
+    server.faults.add({ fault: { kind: "error-in-200", code: "InternalError" }, times: 2 });
+    const listed = `<Part><PartNumber>1</PartNumber><ETag>${part.headers.get("etag")}</ETag></Part>`;
+    const body = `<CompleteMultipartUpload>${listed}</CompleteMultipartUpload>`;
+    const reply = await send(server, "POST", `/b/k?uploadId=${id}`, { body });
     assert.deepEqual([reply.status, reply.code], [200, "InternalError"]);
+    assert.equal((await put(server)).status, 500, "a PUT cannot be answered early");
     assert.equal(server.object("b", "k"), undefined);
+    assert.equal((await send(server, "POST", `/b/k?uploadId=${id}`, { body })).code, "");
+    assert.ok(equal(server.bytes("b", "k"), BODY));
   }),
 );
 

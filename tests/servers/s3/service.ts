@@ -222,7 +222,7 @@ export class Service {
     const target = route(head, { domain, listV1Only: this.state.quirks.listV1Only === true });
     Object.assign(entry, target);
     entry.fault = this.faults.next(target, entry.number);
-    await applyFault(entry.fault, "before");
+    await applyFault(entry.fault, "before", target.operation);
     if (entry.fault?.kind === "drop" && entry.fault.bodyBytes !== undefined) {
       body.cutAfter = entry.fault.bodyBytes;
     }
@@ -240,7 +240,7 @@ export class Service {
       entry.received = received.size;
       return this.#perform(head, target, received, inFlight);
     });
-    await applyFault(entry.fault, "after");
+    await applyFault(entry.fault, "after", target.operation);
     return answer;
   }
 
