@@ -55,9 +55,7 @@ export class Shelf {
     try {
       return await make(id);
     } catch (error) {
-      // Drive takes no id twice, so one whose file was removed again is of no use.
-      const spent = hasCode(error, "damaged") || hasCode(error, "object-exists") || isStatus(error, 409);
-      if (!spent) this.#unsettled.set(purpose, id);
+      if (outcomeUnknown(error)) this.#unsettled.set(purpose, id);
       throw error;
     }
   }
@@ -163,6 +161,15 @@ function holds(file: DriveFile, expected: Expected, what: string): boolean {
   throw new StoreError("store-protocol", `${what}: Drive has not computed its checksum yet`, {
     transient: true,
   });
+}
+
+/**
+ * Whether a failed request may have had its effect all the same. Damage was removed again, and an id that met
+ * 409 is spent: Drive takes none twice.
+ */
+function outcomeUnknown(error: unknown): boolean {
+  if (hasCode(error, "damaged") || isStatus(error, 409)) return false;
+  return !(error instanceof StoreError) || error.transient;
 }
 
 /** A file as the rest of coldframe sees it. */

@@ -29,7 +29,11 @@ export async function beginDriveUpload(
   assertPartSize(partSize);
   return await shelf.underId(`upload ${key}`, async (id) => {
     await createPending(shelf, id, key);
-    const session = size === 0 ? "" : await openSession(shelf, id, key, size);
+    const session = size === 0 ? "" : await openSession(shelf, id, key, size).catch(async (error) => {
+      // Refused for good, as when Drive is full: then no empty file shall stay behind.
+      if (error instanceof StoreError && !error.transient) await forgetPending(shelf, id);
+      throw error;
+    });
     const facts = { key, size, partSize, id, session, confirmed: [] };
     return new DriveUpload(shelf, facts, size === 0 ? { kind: "whole" } : { kind: "partial", kept: 0 });
   });
