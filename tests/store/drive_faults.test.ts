@@ -432,6 +432,35 @@ test(
     }),
 );
 
+test(
+  "a Drive that falls silent is trouble that may pass: before an answer, in it, and in a download",
+  TIMEOUT,
+  () =>
+    inStorm(async (setting) => {
+      const bare = await setting.open(undefined, { patience: 100 });
+      await bare.put("staged/a", pseudoRandom(100_000), STAGED);
+      const passes = (error: unknown) => error instanceof StoreError && error.transient;
+      setting.server.faults.add(() => true, { kind: "stall", bytes: undefined });
+      await assert.rejects(bare.head("staged/a"), passes);
+      setting.server.faults.add(() => true, { kind: "stall", bytes: 10 });
+      await assert.rejects(bare.head("staged/a"), passes);
+      setting.server.faults.add(() => true, { kind: "stall", bytes: 70_000 });
+      await assert.rejects(collect(bare.read("staged/a")), passes);
+      assert.equal((await collect(bare.read("staged/a"))).length, 100_000);
+    }),
+);
+
+test("Ctrl-C ends a request under way, as what it is", TIMEOUT, () =>
+  inStorm(async (setting) => {
+    await setting.open();
+    const stop = new AbortController();
+    const store = await openDrive("gdrive:Coldframe", { ...setting.context, signal: stop.signal });
+    setting.server.faults.add(() => true, { kind: "stall", bytes: undefined });
+    const reason = new ColdframeError("interrupted", "stopped");
+    setTimeout(() => stop.abort(reason), 20);
+    await assert.rejects(store.head("staged/a"), (error) => error === reason);
+  }));
+
 // All of it together
 
 test("no schedule of faults leaves a second copy, a half object or a secret in an error", {

@@ -25,7 +25,7 @@ import {
   type Usage,
   type WriteOptions,
 } from "../store.ts";
-import { DriveApi } from "./api.ts";
+import { DriveApi, PATIENCE } from "./api.ts";
 import { createWhole, deleteFile, type DriveFile, storageQuota } from "./files.ts";
 import { byAge, findFolder } from "./folder.ts";
 import { keyProperties } from "./properties.ts";
@@ -45,6 +45,8 @@ export interface DriveStoreOptions {
   readonly create?: boolean;
   /** Bytes of a part, a multiple of 256 KiB; 8 MiB unless a test says otherwise. */
   readonly partSize?: number;
+  /** How long Drive may be silent before a request counts as lost, in ms; a minute by default. */
+  readonly patience?: number;
 }
 
 /**
@@ -60,7 +62,8 @@ export async function openDrive(
 ): Promise<Store> {
   const place = parseDriveUrl(url);
   const tokens = await openTokenSource(context);
-  const api = new DriveApi(endpoints(context.env).api, context, tokens, place.driveId !== undefined);
+  const shared = place.driveId !== undefined;
+  const api = new DriveApi(endpoints(context.env).api, context, tokens, shared, options.patience ?? PATIENCE);
   const folderId = await findFolder(api, place, options.create ?? false);
   return new DriveStore(url, new Shelf(api, folderId, place.driveId), options.partSize ?? PART_SIZE);
 }

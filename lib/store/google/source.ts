@@ -32,7 +32,7 @@ export interface TokenSource {
 export async function openTokenSource(context: GoogleContext): Promise<TokenSource> {
   const key = await readServiceAccount(context);
   if (key === undefined) return new Renewing("user", context, new UserGrant(context));
-  const scopes = context.env["COLDFRAME_GOOGLE_SCOPE"]?.split(/[\s,]+/) ?? [DRIVE_SCOPE];
+  const scopes = (context.env["COLDFRAME_GOOGLE_SCOPE"] || DRIVE_SCOPE).split(/[\s,]+/);
   const subject = context.env["COLDFRAME_GOOGLE_SUBJECT"] || undefined;
   const renew = () => serviceAccountGrant(context, key, scopes, subject);
   return new Renewing("service-account", context, { current: () => Promise.resolve(undefined), renew });

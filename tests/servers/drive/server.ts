@@ -46,6 +46,7 @@ export class DriveServer {
     const reply = await this.#replyWith(exchange, fault);
     if (!exchange.whole || fault?.kind === "drop-after" || fault?.kind === "cut") response.destroy();
     else if (reply === undefined) response.destroy();
+    else if (fault?.kind === "stall" && fault.bytes === undefined) return;
     else send(response, reply, fault, this.keepAlive);
   }
 
@@ -173,11 +174,9 @@ function send(response: ServerResponse, reply: Reply, fault: Fault | undefined, 
     ...(keepAlive ? {} : { connection: "close" }),
     ...(empty ? {} : { "content-length": String(body.length) }),
   });
-  if (fault?.kind !== "truncate") {
-    response.end(body);
-    return;
-  }
-  response.write(body.subarray(0, fault.bytes), () => setTimeout(() => response.destroy(), 20));
+  if (fault?.kind === "stall") response.write(body.subarray(0, fault.bytes));
+  else if (fault?.kind !== "truncate") response.end(body);
+  else response.write(body.subarray(0, fault.bytes), () => setTimeout(() => response.destroy(), 20));
 }
 
 function uploadIdOf(url: URL): string | undefined {
