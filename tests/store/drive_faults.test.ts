@@ -48,6 +48,10 @@ function inStorm(body: (setting: Setting) => Promise<void>): Promise<void> {
   });
 }
 
+function stormy(name: string, body: (setting: Setting) => Promise<void>): void {
+  test(name, TIMEOUT, () => inStorm(body));
+}
+
 async function open(setting: Setting): Promise<Store> {
   return patient(await setting.open(undefined, { partSize: PART }));
 }
@@ -139,22 +143,17 @@ for (const [what, fault] of PART_FAULTS) {
   });
 }
 
-test(
-  "a session that keeps nothing at all is trouble that may pass, not a loop",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open(undefined, { partSize: PART });
-      setting.server.faults.add(isPart, { kind: "keep", bytes: 0 });
-      const upload = await bare.beginUpload(KEY, BODY.length, STAGED);
-      await assert.rejects(
-        upload.send(0, part(0)),
-        (error) => error instanceof StoreError && error.transient,
-      );
-      await finish(upload);
-      await assertOnlyObject(setting.server, bare, KEY, BODY);
-    }),
-);
+stormy("a session that keeps nothing at all is trouble that may pass, not a loop", async (setting) => {
+  const bare = await setting.open(undefined, { partSize: PART });
+  setting.server.faults.add(isPart, { kind: "keep", bytes: 0 });
+  const upload = await bare.beginUpload(KEY, BODY.length, STAGED);
+  await assert.rejects(
+    upload.send(0, part(0)),
+    (error) => error instanceof StoreError && error.transient,
+  );
+  await finish(upload);
+  await assertOnlyObject(setting.server, bare, KEY, BODY);
+});
 
 // Uploads: any one request fails, in any way that may pass
 
@@ -197,269 +196,239 @@ for (const fault of PASSING) {
   });
 }
 
-test(
+stormy(
   "a put whose answer was lost makes no second file, even while the search does not find the first",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      setting.server.world.searchLag = 0;
-      const target = await open(setting);
-      setting.server.world.searchLag = 60_000;
-      setting.server.faults.add(isUpload, { kind: "refuse-after", reply: BACKEND }, { times: 3 });
-      await target.put("staged/a", utf8("small"), STAGED);
-      setting.server.world.now += 60_000;
-      await assertOnlyObject(setting.server, target, "staged/a", utf8("small"));
-    }),
-);
-
-test("a put that arrives changed is removed and sent again", TIMEOUT, () =>
-  inStorm(async (setting) => {
+  async (setting) => {
+    setting.server.world.searchLag = 0;
     const target = await open(setting);
-    const body = pseudoRandom(10_000);
-    setting.server.faults.add(isUpload, { kind: "corrupt" });
-    await target.put("staged/a", body, STAGED);
-    await assertOnlyObject(setting.server, target, "staged/a", body);
-  }));
-
-test(
-  "an upload that arrived changed is never seen, not even for a moment",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open(undefined, { partSize: PART });
-      setting.server.faults.add(isPart, { kind: "corrupt" }, { skip: 1 });
-      const upload = await bare.beginUpload(KEY, BODY.length, STAGED);
-      await rejectsWith("damaged", finish(upload));
-      assert.equal(
-        setting.server.log.filter((line) => line.startsWith("PATCH /drive/")).length,
-        1,
-        "the session's note",
-      );
-      assert.equal(await bare.head(KEY), undefined);
-      assert.deepEqual(await Array.fromAsync(bare.listUploads()), []);
-    }),
+    setting.server.world.searchLag = 60_000;
+    setting.server.faults.add(isUpload, { kind: "refuse-after", reply: BACKEND }, { times: 3 });
+    await target.put("staged/a", utf8("small"), STAGED);
+    setting.server.world.now += 60_000;
+    await assertOnlyObject(setting.server, target, "staged/a", utf8("small"));
+  },
 );
+
+stormy("a put that arrives changed is removed and sent again", async (setting) => {
+  const target = await open(setting);
+  const body = pseudoRandom(10_000);
+  setting.server.faults.add(isUpload, { kind: "corrupt" });
+  await target.put("staged/a", body, STAGED);
+  await assertOnlyObject(setting.server, target, "staged/a", body);
+});
+
+stormy("an upload that arrived changed is never seen, not even for a moment", async (setting) => {
+  const bare = await setting.open(undefined, { partSize: PART });
+  setting.server.faults.add(isPart, { kind: "corrupt" }, { skip: 1 });
+  const upload = await bare.beginUpload(KEY, BODY.length, STAGED);
+  await rejectsWith("damaged", finish(upload));
+  assert.equal(
+    setting.server.log.filter((line) => line.startsWith("PATCH /drive/")).length,
+    1,
+    "the session's note",
+  );
+  assert.equal(await bare.head(KEY), undefined);
+  assert.deepEqual(await Array.fromAsync(bare.listUploads()), []);
+});
 
 // Uploads: killed and gone on with
 
-test(
-  "a killed upload goes on from the session, and sends no byte twice",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const first = await (await open(setting)).beginUpload(KEY, BODY.length, STAGED);
-      const receipts = [await first.send(0, part(0))];
-      let sent = 0;
-      const spy: typeof fetch = (input, init) => {
-        if (init?.method === "PUT" && init.body instanceof Uint8Array) sent += init.body.length;
-        return fetch(input, init);
-      };
-      const later = await openDrive("gdrive:Coldframe", { ...setting.context, fetch: spy }, {
-        partSize: PART,
-      });
-      const upload = await later.resumeUpload(KEY, BODY.length, first.token, receipts);
-      assert.ok(upload !== undefined);
-      assert.deepEqual(upload.confirmed, receipts);
-      await finish(upload);
-      assert.equal(sent, BODY.length - PART);
-      await assertOnlyObject(setting.server, later, KEY, BODY);
-    }),
-);
+stormy("a killed upload goes on from the session, and sends no byte twice", async (setting) => {
+  const first = await (await open(setting)).beginUpload(KEY, BODY.length, STAGED);
+  const receipts = [await first.send(0, part(0))];
+  let sent = 0;
+  const spy: typeof fetch = (input, init) => {
+    if (init?.method === "PUT" && init.body instanceof Uint8Array) sent += init.body.length;
+    return fetch(input, init);
+  };
+  const later = await openDrive("gdrive:Coldframe", { ...setting.context, fetch: spy }, {
+    partSize: PART,
+  });
+  const upload = await later.resumeUpload(KEY, BODY.length, first.token, receipts);
+  assert.ok(upload !== undefined);
+  assert.deepEqual(upload.confirmed, receipts);
+  await finish(upload);
+  assert.equal(sent, BODY.length - PART);
+  await assertOnlyObject(setting.server, later, KEY, BODY);
+});
 
-test(
-  "an upload killed in the middle of a part sends only the rest of that part",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open(undefined, { partSize: PART });
-      const first = await bare.beginUpload(KEY, BODY.length, STAGED);
-      setting.server.faults.add(isPart, { kind: "cut", bytes: QUANTUM + 5 });
-      await assert.rejects(first.send(0, part(0)));
-      const upload = await bare.resumeUpload(KEY, BODY.length, first.token, []);
-      assert.deepEqual(upload?.confirmed, []);
-      const lengths: string[] = [];
-      setting.server.faults.add((exchange) => {
-        if (isPart(exchange)) lengths.push(exchange.headers["content-range"] ?? "");
-        return false;
-      }, { kind: "drop" });
-      assert.ok(upload !== undefined);
-      await finish(upload);
-      assert.equal(lengths[0], `bytes ${QUANTUM}-${PART - 1}/${BODY.length}`);
-      await assertOnlyObject(setting.server, bare, KEY, BODY);
-    }),
-);
+/** The Content-Range of each part from now on. */
+function watchParts(server: DriveServer): string[] {
+  const ranges: string[] = [];
+  server.faults.add((exchange) => {
+    if (isPart(exchange)) ranges.push(exchange.headers["content-range"] ?? "");
+    return false;
+  }, { kind: "drop" });
+  return ranges;
+}
 
-test(
+stormy("an upload killed in the middle of a part sends only the rest of that part", async (setting) => {
+  const bare = await setting.open(undefined, { partSize: PART });
+  const first = await bare.beginUpload(KEY, BODY.length, STAGED);
+  setting.server.faults.add(isPart, { kind: "cut", bytes: QUANTUM + 5 });
+  await assert.rejects(first.send(0, part(0)));
+  const upload = await bare.resumeUpload(KEY, BODY.length, first.token, []);
+  assert.deepEqual(upload?.confirmed, []);
+  const ranges = watchParts(setting.server);
+  assert.ok(upload !== undefined);
+  await finish(upload);
+  assert.equal(ranges[0], `bytes ${QUANTUM}-${PART - 1}/${BODY.length}`);
+  await assertOnlyObject(setting.server, bare, KEY, BODY);
+});
+
+stormy("after trouble the session is asked how much it has, and only the rest is sent", async (setting) => {
+  const target = await open(setting);
+  const upload = await target.beginUpload(KEY, BODY.length, STAGED);
+  const ranges = watchParts(setting.server);
+  setting.server.faults.add(isPart, { kind: "cut", bytes: QUANTUM + 5 });
+  await upload.send(0, part(0));
+  const wanted = [`bytes 0-${PART - 1}/${BODY.length}`, `bytes ${QUANTUM}-${PART - 1}/${BODY.length}`];
+  assert.deepEqual(ranges, wanted);
+  await upload.abort();
+});
+
+stormy(
   "an upload killed between its last byte and its completion is completed without sending anything",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const target = await open(setting);
-      const first = await target.beginUpload(KEY, BODY.length, STAGED);
-      const receipts = [
-        await first.send(0, part(0)),
-        await first.send(1, part(1)),
-        await first.send(2, part(2)),
-      ];
-      // Google may have dropped the session by then.
-      setting.server.uploads.sessions.clear();
-      setting.server.log.length = 0;
-      const upload = await target.resumeUpload(KEY, BODY.length, first.token, receipts);
-      assert.deepEqual(upload?.confirmed, receipts);
-      await upload?.complete(receipts, sha256(BODY));
-      assert.equal(setting.server.count(/^PUT /), 0);
-      await assertOnlyObject(setting.server, target, KEY, BODY);
-    }),
+  async (setting) => {
+    const target = await open(setting);
+    const first = await target.beginUpload(KEY, BODY.length, STAGED);
+    const receipts = [
+      await first.send(0, part(0)),
+      await first.send(1, part(1)),
+      await first.send(2, part(2)),
+    ];
+    // Google may have dropped the session by then.
+    setting.server.uploads.sessions.clear();
+    setting.server.log.length = 0;
+    const upload = await target.resumeUpload(KEY, BODY.length, first.token, receipts);
+    assert.deepEqual(upload?.confirmed, receipts);
+    await upload?.complete(receipts, sha256(BODY));
+    assert.equal(setting.server.count(/^PUT /), 0);
+    await assertOnlyObject(setting.server, target, KEY, BODY);
+  },
 );
 
-test(
-  "an upload older than a week is forgotten, and nothing of it is left",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const target = await open(setting);
-      const first = await target.beginUpload(KEY, BODY.length, STAGED);
-      const receipts = [await first.send(0, part(0))];
-      setting.server.world.now += WEEK;
-      assert.equal(await target.resumeUpload(KEY, BODY.length, first.token, receipts), undefined);
-      assert.deepEqual(await Array.fromAsync(target.listUploads()), []);
-      await rejectsWith("upload-gone", first.send(1, part(1)));
-      await store(target);
-      await assertOnlyObject(setting.server, target, KEY, BODY);
-    }),
-);
+stormy("an upload older than a week is forgotten, and nothing of it is left", async (setting) => {
+  const target = await open(setting);
+  const first = await target.beginUpload(KEY, BODY.length, STAGED);
+  const receipts = [await first.send(0, part(0))];
+  setting.server.world.now += WEEK;
+  assert.equal(await target.resumeUpload(KEY, BODY.length, first.token, receipts), undefined);
+  assert.deepEqual(await Array.fromAsync(target.listUploads()), []);
+  await rejectsWith("upload-gone", first.send(1, part(1)));
+  await store(target);
+  await assertOnlyObject(setting.server, target, KEY, BODY);
+});
 
-test(
+stormy(
   "a completion whose answer was lost, and whose process was killed, is success the next time",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open(undefined, { partSize: PART });
-      const first = await bare.beginUpload(KEY, BODY.length, STAGED);
-      setting.server.faults.add(isPublish, { kind: "refuse-after", reply: BACKEND });
-      await assert.rejects(finish(first));
-      const again = await bare.resumeUpload(KEY, BODY.length, first.token, []);
-      await again?.complete([], sha256(BODY));
-      await assertOnlyObject(setting.server, bare, KEY, BODY);
-    }),
+  async (setting) => {
+    const bare = await setting.open(undefined, { partSize: PART });
+    const first = await bare.beginUpload(KEY, BODY.length, STAGED);
+    setting.server.faults.add(isPublish, { kind: "refuse-after", reply: BACKEND });
+    await assert.rejects(finish(first));
+    const again = await bare.resumeUpload(KEY, BODY.length, first.token, []);
+    await again?.complete([], sha256(BODY));
+    await assertOnlyObject(setting.server, bare, KEY, BODY);
+  },
 );
 
-test(
-  "forgetting an upload by a stale list never removes the object it became",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const target = await open(setting);
-      const upload = await target.beginUpload(KEY, BODY.length, STAGED);
-      const listed = await Array.fromAsync(target.listUploads());
-      await finish(upload);
-      for (const info of listed) await target.abortUpload(info);
-      await upload.abort();
-      await assertOnlyObject(setting.server, target, KEY, BODY);
-    }),
-);
+stormy("forgetting an upload by a stale list never removes the object it became", async (setting) => {
+  const target = await open(setting);
+  const upload = await target.beginUpload(KEY, BODY.length, STAGED);
+  const listed = await Array.fromAsync(target.listUploads());
+  await finish(upload);
+  for (const info of listed) await target.abortUpload(info);
+  await upload.abort();
+  await assertOnlyObject(setting.server, target, KEY, BODY);
+});
 
-test("a token cannot lead the access token to another server", TIMEOUT, () =>
-  inStorm(async (setting) => {
-    const asked: string[] = [];
-    const spy: typeof fetch = (input, init) => {
-      asked.push(new URL(input instanceof Request ? input.url : input).origin);
-      return fetch(input, init);
-    };
-    const target = await openDrive("gdrive:C", { ...setting.context, fetch: spy }, { create: true });
-    const { token } = await target.beginUpload(KEY, 10, STAGED);
-    const [id] = token.split(" ");
-    for (
-      const session of [
-        "https://example.com/upload/drive/",
-        "//example.com/upload/drive/",
-        "@example.com/upload/drive/x",
-      ]
-    ) {
-      assert.equal(await target.resumeUpload(KEY, 10, `${id} ${session}`, []), undefined);
-      await target.abortUpload({ key: KEY, token: `${id} ${session}`, started: undefined });
-    }
-    assert.deepEqual([...new Set(asked)], [setting.server.origin]);
-  }));
+stormy("a token cannot lead the access token to another server", async (setting) => {
+  const asked: string[] = [];
+  const spy: typeof fetch = (input, init) => {
+    asked.push(new URL(input instanceof Request ? input.url : input).origin);
+    return fetch(input, init);
+  };
+  const target = await openDrive("gdrive:C", { ...setting.context, fetch: spy }, { create: true });
+  const { token } = await target.beginUpload(KEY, 10, STAGED);
+  const [id] = token.split(" ");
+  for (
+    const session of [
+      "https://example.com/upload/drive/",
+      "//example.com/upload/drive/",
+      "@example.com/upload/drive/x",
+    ]
+  ) {
+    assert.equal(await target.resumeUpload(KEY, 10, `${id} ${session}`, []), undefined);
+    await target.abortUpload({ key: KEY, token: `${id} ${session}`, started: undefined });
+  }
+  assert.deepEqual([...new Set(asked)], [setting.server.origin]);
+});
 
 // Reading
 
-test("a download that breaks off is not a short answer", TIMEOUT, () =>
-  inStorm(async (setting) => {
-    const bare = await setting.open();
-    const body = pseudoRandom(500_000);
-    await bare.put("staged/a", body, STAGED);
-    const isDownload = ({ url }: Exchange) => url.searchParams.get("alt") === "media";
-    setting.server.faults.add(isDownload, { kind: "truncate", bytes: 100_000 });
-    await assert.rejects(
-      collect(bare.read("staged/a")),
-      (error) => error instanceof StoreError && error.transient,
-    );
-    setting.server.faults.add(isDownload, { kind: "truncate", bytes: 100_000 }, { times: 3 });
-    assert.ok(equal(await collect(patient(bare).read("staged/a")), body));
-  }));
+stormy("a download that breaks off is not a short answer", async (setting) => {
+  const bare = await setting.open();
+  const body = pseudoRandom(500_000);
+  await bare.put("staged/a", body, STAGED);
+  const isDownload = ({ url }: Exchange) => url.searchParams.get("alt") === "media";
+  setting.server.faults.add(isDownload, { kind: "truncate", bytes: 100_000 });
+  await assert.rejects(
+    collect(bare.read("staged/a")),
+    (error) => error instanceof StoreError && error.transient,
+  );
+  setting.server.faults.add(isDownload, { kind: "truncate", bytes: 100_000 }, { times: 3 });
+  assert.ok(equal(await collect(patient(bare).read("staged/a")), body));
+});
 
-test(
-  "an object that is replaced under its id is not read as the one that was found",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open();
-      await bare.put("staged/a", pseudoRandom(1000), STAGED);
-      const [file] = [...setting.server.world.files.values()].filter(({ name }) => name === "staged/a");
-      assert.ok(file !== undefined);
-      setting.server.world.fill(file, pseudoRandom(500));
-      await rejectsWith("damaged", collect(bare.read("staged/a")));
-    }),
-);
+stormy("an object that is replaced under its id is not read as the one that was found", async (setting) => {
+  const bare = await setting.open();
+  await bare.put("staged/a", pseudoRandom(1000), STAGED);
+  const [file] = [...setting.server.world.files.values()].filter(({ name }) => name === "staged/a");
+  assert.ok(file !== undefined);
+  setting.server.world.fill(file, pseudoRandom(500));
+  await rejectsWith("damaged", collect(bare.read("staged/a")));
+});
 
-test(
-  "a list that breaks off in the middle is an error, not a short list",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open();
-      for (let i = 0; i < 3; i++) await bare.put(`staged/${i}`, utf8(`${i}`), STAGED);
-      const isList = ({ method, url }: Exchange) => method === "GET" && url.pathname === "/drive/v3/files";
-      setting.server.faults.add(isList, { kind: "truncate", bytes: 300 });
-      await assert.rejects(
-        Array.fromAsync(bare.list("")),
-        (error) => error instanceof StoreError && error.transient,
-      );
-      const incomplete = { status: 200, body: JSON.stringify({ incompleteSearch: true, files: [] }) };
-      setting.server.faults.add(isList, { kind: "refuse", reply: incomplete });
-      await assert.rejects(Array.fromAsync(bare.list("")), /the list is not complete/);
-    }),
-);
+stormy("a list that breaks off in the middle is an error, not a short list", async (setting) => {
+  const bare = await setting.open();
+  for (let i = 0; i < 3; i++) await bare.put(`staged/${i}`, utf8(`${i}`), STAGED);
+  const isList = ({ method, url }: Exchange) => method === "GET" && url.pathname === "/drive/v3/files";
+  setting.server.faults.add(isList, { kind: "truncate", bytes: 300 });
+  await assert.rejects(
+    Array.fromAsync(bare.list("")),
+    (error) => error instanceof StoreError && error.transient,
+  );
+  const incomplete = { status: 200, body: JSON.stringify({ incompleteSearch: true, files: [] }) };
+  setting.server.faults.add(isList, { kind: "refuse", reply: incomplete });
+  await assert.rejects(Array.fromAsync(bare.list("")), /the list is not complete/);
+});
 
-test(
+stormy(
   "a Drive that falls silent is trouble that may pass: before an answer, in it, and in a download",
-  TIMEOUT,
-  () =>
-    inStorm(async (setting) => {
-      const bare = await setting.open(undefined, { patience: 100 });
-      await bare.put("staged/a", pseudoRandom(100_000), STAGED);
-      const passes = (error: unknown) => error instanceof StoreError && error.transient;
-      setting.server.faults.add(() => true, { kind: "stall", bytes: undefined });
-      await assert.rejects(bare.head("staged/a"), passes);
-      setting.server.faults.add(() => true, { kind: "stall", bytes: 10 });
-      await assert.rejects(bare.head("staged/a"), passes);
-      setting.server.faults.add(() => true, { kind: "stall", bytes: 70_000 });
-      await assert.rejects(collect(bare.read("staged/a")), passes);
-      assert.equal((await collect(bare.read("staged/a"))).length, 100_000);
-    }),
+  async (setting) => {
+    const bare = await setting.open(undefined, { patience: 100 });
+    await bare.put("staged/a", pseudoRandom(100_000), STAGED);
+    const passes = (error: unknown) => error instanceof StoreError && error.transient;
+    setting.server.faults.add(() => true, { kind: "stall", bytes: undefined });
+    await assert.rejects(bare.head("staged/a"), passes);
+    setting.server.faults.add(() => true, { kind: "stall", bytes: 10 });
+    await assert.rejects(bare.head("staged/a"), passes);
+    setting.server.faults.add(() => true, { kind: "stall", bytes: 70_000 });
+    await assert.rejects(collect(bare.read("staged/a")), passes);
+    assert.equal((await collect(bare.read("staged/a"))).length, 100_000);
+  },
 );
 
-test("Ctrl-C ends a request under way, as what it is", TIMEOUT, () =>
-  inStorm(async (setting) => {
-    await setting.open();
-    const stop = new AbortController();
-    const store = await openDrive("gdrive:Coldframe", { ...setting.context, signal: stop.signal });
-    setting.server.faults.add(() => true, { kind: "stall", bytes: undefined });
-    const reason = new ColdframeError("interrupted", "stopped");
-    setTimeout(() => stop.abort(reason), 20);
-    await assert.rejects(store.head("staged/a"), (error) => error === reason);
-  }));
+stormy("Ctrl-C ends a request under way, as what it is", async (setting) => {
+  await setting.open();
+  const stop = new AbortController();
+  const store = await openDrive("gdrive:Coldframe", { ...setting.context, signal: stop.signal });
+  setting.server.faults.add(() => true, { kind: "stall", bytes: undefined });
+  const reason = new ColdframeError("interrupted", "stopped");
+  setTimeout(() => stop.abort(reason), 20);
+  await assert.rejects(store.head("staged/a"), (error) => error === reason);
+});
 
 // All of it together
 
