@@ -18,7 +18,7 @@ const PART_PATIENCE = 15;
 /** A request. */
 export interface DriveRequest {
   readonly method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
-  /** A path with its leading slash, or (for a session) a whole address below `base`. */
+  /** Below `base`, with its leading slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;

@@ -235,7 +235,9 @@ class DriveUpload implements Upload {
     await this.#assertWhole(mine);
     await this.#shelf.prove(mine, expected, `cannot complete the upload of ${this.key}`);
     await this.#publish(mine);
-    return infoOf(this.key, await this.#shelf.settle(this.key, mine, expected));
+    const object = await this.#shelf.settle(this.key, mine, expected);
+    this.#shelf.remember(this.key, object);
+    return infoOf(this.key, object);
   }
 
   async #assertWhole(mine: DriveFile): Promise<void> {
