@@ -37,17 +37,20 @@ export interface StoreFlags {
   readonly cold?: string;
 }
 
+/** A command that only holds others. It has no flags: commander would take theirs for its own. */
+export function newGroup(name: string, description: string, example: string): Command {
+  return new Command(name).description(description).addHelpText("after", `\nExample:\n  ${example}`);
+}
+
 /** A command with the flags that every command has. */
 export function newCommand(name: string, description: string, example: string): Command {
-  return new Command(name)
-    .description(description)
+  return newGroup(name, description, example)
     .option(
       "--home <dir>",
       "the folder with settings, catalog and keys (default: COLDFRAME_HOME or ~/.coldframe)",
     )
     .option("--json", "print JSON, with stable keys, instead of text")
-    .option("--debug", "show where an error came from")
-    .addHelpText("after", `\nExample:\n  ${example}`);
+    .option("--debug", "show where an error came from");
 }
 
 /** `--staging` and `--cold`. */

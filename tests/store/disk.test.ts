@@ -11,6 +11,7 @@ import {
   readFile,
   rename,
   rm,
+  rmdir,
   stat,
   symlink,
   utimes,
@@ -80,6 +81,15 @@ test("a marker made by hand makes a folder a store", async () => {
   });
 });
 
+test("a file is not a store, and does not become one", async () => {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, "file"), "x");
+    await rejectsWith("store-missing", openFile(`file:${folder}/file`, testContext()));
+    await assert.rejects(create(join(folder, "file")), (error) => error instanceof StoreError);
+    assert.equal(await readFile(join(folder, "file"), "utf8"), "x");
+  });
+});
+
 test("creating a store twice, also at once, gives one store", async () => {
   await withFolder(async (folder) => {
     const stores = await Promise.all([1, 2, 3].map(() => create(folder)));
@@ -121,14 +131,14 @@ for (const left of ["an empty mount point", "nothing"]) {
 test("a listing fails when another store appears in its place meanwhile", () =>
   withStore(async (store, root) => {
     for (const key of ["staged/a", "volumes/b"]) await store.put(key, utf8(key), STAGED);
-    await rejectsWith(
-      "store-missing",
+    await assert.rejects(
       (async () => {
         for await (const _ of store.list("")) {
           await rename(root, `${root}-elsewhere`).catch(() => {});
           await create(root);
         }
       })(),
+      (error) => hasCode(error, "store-missing") && /another store/.test(error.message),
     );
   }));
 
@@ -267,6 +277,20 @@ test("an upload does not complete with receipts for other bytes than it holds", 
     await upload.send(0, utf8("other"));
     await rejectsWith("store-protocol", upload.complete([first]));
     assert.equal(await store.head("volumes/v"), undefined);
+  }));
+
+test("a part whose writing failed holds neither the old bytes nor the new", () =>
+  withStore(async (store, root) => {
+    const upload = await store.beginUpload("volumes/v", 5, VOLUME);
+    const first = await upload.send(0, utf8("first"));
+    const path = join(root, ".coldframe-tmp", `${upload.token}.part`);
+    await rename(path, `${path}-away`);
+    await mkdir(path);
+    await assert.rejects(upload.send(0, utf8("other")));
+    await rmdir(path);
+    await rename(`${path}-away`, path);
+    await rejectsWith("store-protocol", upload.complete([first]));
+    await upload.complete([await upload.send(0, utf8("first"))]);
   }));
 
 test("an upload whose file was cut does not complete", () =>

@@ -15,6 +15,7 @@ import {
   EXIT,
   type GlobalFlags,
   newCommand,
+  newGroup,
   type StoreFlags,
   withSession,
 } from "../command.ts";
@@ -22,7 +23,7 @@ import { newPassphrase, passphraseAsker } from "../passphrase.ts";
 import { json, line, type Terminal } from "../terminal.ts";
 
 export function keyCommand(context: CommandContext): Command {
-  const key = newCommand(
+  const key = newGroup(
     "key",
     "Show the public keys, add one, or protect the secret key.",
     "coldframe key show",

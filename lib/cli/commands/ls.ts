@@ -13,7 +13,14 @@ import { confirmedParts, pendingUploads } from "../../catalog/uploads.ts";
 import { listVolumes } from "../../catalog/volumes.ts";
 import type { Session } from "../../jobs/session.ts";
 import { formatSize, parseSize } from "../../size.ts";
-import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } from "../command.ts";
+import {
+  type CommandContext,
+  EXIT,
+  type GlobalFlags,
+  newCommand,
+  newGroup,
+  withSession,
+} from "../command.ts";
 import { type Column, formatDay, formatTime, printable, table, tree } from "../format.ts";
 import { json, line, type Terminal } from "../terminal.ts";
 import { placeOf } from "./find.ts";
@@ -24,7 +31,7 @@ interface Flags extends GlobalFlags {
 }
 
 export function lsCommand(context: CommandContext): Command {
-  const ls = newCommand("ls", "List files, folders, volumes and what waits.", "coldframe ls volumes");
+  const ls = newGroup("ls", "List files, folders, volumes and what waits.", "coldframe ls volumes");
   const add = (name: string, description: string, example: string, show: Show) => {
     const command = newCommand(name, description, example);
     ls.addCommand(command.action((flags: Flags) => run(context, flags, show)));
