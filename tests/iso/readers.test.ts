@@ -75,6 +75,7 @@ const HARD: TreeOf = {
   "links/relative": { link: "../shared/one" },
   "links/absolute": { link: "/etc/passwd" },
   "links/strange": { link: "./a b/../😀/." },
+  "links/up": { link: "../".repeat(150) + "a/b/".repeat(60) + "end" },
   "links/long": { link: `${"up and down/".repeat(60)}end` },
   ["links/" + "l".repeat(200)]: { link: "name and target " + "x".repeat(230) },
   ...Object.fromEntries(
