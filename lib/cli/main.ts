@@ -64,7 +64,6 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     .helpCommand(false)
     .addHelpText("after", "\nExample:\n  coldframe sync ~/Pictures\n\nEvery command has its own --help.");
   for (const make of COMMANDS) program.addCommand(make({ terminal, finish }));
-  program.action(() => program.help({ error: true }));
   for (const command of [program, ...descendants(program)]) behave(command, terminal);
   return program;
 }
@@ -74,11 +73,24 @@ function descendants(command: Command): Command[] {
 }
 
 function behave(command: Command, terminal: Terminal): void {
-  command.exitOverride().configureOutput({
+  command.exitOverride((end) => {
+    throw isMistake(end) ? usageError(end, command) : end;
+  }).configureOutput({
     writeOut: (text) => terminal.out(text),
     writeErr: (text) => terminal.err(text),
-    outputError: (text, write) => write(`${text.replace(/^error: /, "Error: ")}→ ${usageHint(command)}\n`),
+    outputError: () => {}, // said like any other error, by `failed`
   });
+}
+
+/** Help and the version number end a command line, too; help for want of a command has an exit code. */
+function isMistake(end: CommanderError): boolean {
+  return end.exitCode !== 0 && end.code !== "commander.help";
+}
+
+/** The library's message in our form: one line, and where to look. */
+function usageError(end: CommanderError, command: Command): ColdframeError {
+  const message = end.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  return new ColdframeError("usage", message, { hint: usageHint(command), cause: end });
 }
 
 function usageHint(command: Command): string {

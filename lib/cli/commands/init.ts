@@ -5,10 +5,10 @@ import { resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError } from "../../errors.ts";
 import { makeFolder } from "../../files.ts";
+import { parseVolumeSize } from "../../home/config.ts";
 import { type Home, homeError, homePath, openHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
 import { createHome, type InitChoices } from "../../jobs/init.ts";
-import { parseSize } from "../../size.ts";
 import {
   addStoreFlags,
   type CommandContext,
@@ -32,12 +32,18 @@ export function initCommand(context: CommandContext): Command {
     newCommand("init", "Make a home: settings, a key pair, a catalog.", "coldframe init ~/Pictures"),
   )
     .argument("[dir...]", "folders to protect")
-    .option("--volume-size <size>", "the largest volume, such as 5G")
+    .option("--volume-size <size>", "the largest volume, such as 5G", volumeSize)
     .option("--classic", "an X25519 key, which every age since 1.0 reads, instead of a post-quantum one")
     .option("--recipient <key>", "encrypt to this public key, too (may be repeated)", append, [])
     .option("--no-identity", "make no key pair: only the --recipient keys can open what is stored")
     .option("--yes", "ask nothing")
     .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
+}
+
+/** Checks a volume size; the settings keep it as the user wrote it. */
+function volumeSize(text: string): string {
+  parseVolumeSize(text, "--volume-size");
+  return text;
 }
 
 function append(value: string, before: readonly string[]): string[] {
@@ -91,7 +97,7 @@ async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags)
   const staging = flags.staging ??
     storeAnswer(await ask("Where single files wait (store URL)", cold ?? own), own);
   const volumeSize = flags.volumeSize ?? await ask("Volume size", "5G");
-  parseSize(volumeSize, "volume size");
+  parseVolumeSize(volumeSize, "volume size");
   return {
     sources: sources.map((dir) => resolve(dir)),
     cold,

@@ -3,7 +3,13 @@
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { fingerprint, formatIdentityFile, parseRecipient } from "../../age/keys.ts";
-import { DEFAULT_WORK_FACTOR, isProtected, protectIdentity } from "../../age/protect.ts";
+import {
+  DEFAULT_WORK_FACTOR,
+  isProtected,
+  MAX_WORK_FACTOR,
+  MIN_WORK_FACTOR,
+  protectIdentity,
+} from "../../age/protect.ts";
 import { utf8 } from "../../bytes.ts";
 import { ColdframeError } from "../../errors.ts";
 import { writeFileDurably } from "../../files.ts";
@@ -55,7 +61,7 @@ export function keyCommand(context: CommandContext): Command {
       .option(
         "--work-factor <n>",
         "how hard each guess is, 10 to 20; one more is twice as hard",
-        Number,
+        parseWorkFactor,
         DEFAULT_WORK_FACTOR,
       )
       .option(
@@ -65,8 +71,16 @@ export function keyCommand(context: CommandContext): Command {
       .option("--cold <url>", "the store for --to-store")
       .action((flags: ProtectFlags) => protect(context, flags)),
   );
-  key.action(() => key.help({ error: true }));
   return key;
+}
+
+function parseWorkFactor(text: string): number {
+  const factor = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (factor >= MIN_WORK_FACTOR && factor <= MAX_WORK_FACTOR) return factor;
+  throw new ColdframeError("usage", `--work-factor: "${text}" is no work factor`, {
+    hint:
+      `Write a whole number from ${MIN_WORK_FACTOR} to ${MAX_WORK_FACTOR}; without the flag it is ${DEFAULT_WORK_FACTOR}.`,
+  });
 }
 
 interface ShowFlags extends GlobalFlags {

@@ -56,7 +56,6 @@ export function lsCommand(context: CommandContext): Command {
     showStaged,
   );
   add("uploads", "Uploads that are not finished.", "coldframe ls uploads", showUploads);
-  ls.action(() => ls.help({ error: true }));
   return ls;
 }
 
