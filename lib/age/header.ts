@@ -102,8 +102,12 @@ export function assertHeaderOf(header: Uint8Array, fileKey: Uint8Array, name: st
   );
 }
 
-/** Each recipient in its one spelling, once. */
-function checkRecipients(texts: readonly string[]): readonly string[] {
+/**
+ * Each recipient in its one spelling, once.
+ *
+ * @throws ColdframeError `key-missing` for none; `key-invalid` for a mistyped one, mixed kinds, too many
+ */
+export function checkRecipients(texts: readonly string[]): readonly string[] {
   const parsed = texts.map(parseRecipient);
   if (parsed.length === 0) throw new ColdframeError("key-missing", "there is no recipient to encrypt to");
   if (new Set<KeyKind>(parsed.map(({ kind }) => kind)).size > 1) {

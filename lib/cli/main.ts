@@ -2,7 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import process from "node:process";
-import { ColdframeError } from "../errors.ts";
+import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
@@ -14,6 +14,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -107,6 +108,6 @@ function failed(error: unknown, args: readonly string[], terminal: Terminal): Ex
 }
 
 function describe(error: unknown): Record<string, unknown> {
-  if (error instanceof ColdframeError) return { code: error.code, message: error.message, hint: error.hint };
-  return { code: "unexpected", message: error instanceof Error ? error.message : String(error) };
+  const code = error instanceof ColdframeError ? error.code : "unexpected";
+  return { code, message: messageOf(error), hint: hintFor(error) };
 }

@@ -2,13 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import {
-  formatIdentityFile,
-  generateKeyPair,
-  type KeyKind,
-  parseIdentityFile,
-  parseRecipient,
-} from "../age/keys.ts";
+import { formatIdentityFile, generateKeyPair, type KeyKind, parseIdentityFile } from "../age/keys.ts";
+import { checkRecipients } from "../age/header.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
 import { type ConfigChoices, renderConfig } from "../home/config.ts";
 import { type Home, homeError, homePaths, makeHome } from "../home/home.ts";
@@ -32,14 +27,14 @@ export const DEFAULT_CHOICES: InitChoices = { keyKind: "hybrid", recipients: [],
  * @throws ColdframeError `home`, `key-invalid`, `key-missing`
  */
 export async function createHome(root: string, choices: InitChoices, now: number): Promise<Home> {
-  const others = choices.recipients.map((text) => parseRecipient(text).recipient);
   const own = choices.makeIdentity ? await identityFor(root, choices.keyKind, now) : undefined;
-  const recipients = [...new Set([...(own === undefined ? [] : own.recipients), ...others])];
-  if (recipients.length === 0) {
+  const wanted = [...(own?.recipients ?? []), ...choices.recipients];
+  if (wanted.length === 0) {
     throw new ColdframeError("key-missing", "a home needs at least one public key to encrypt to", {
       hint: "Add --recipient age1…, or let coldframe make a key pair.",
     });
   }
+  const recipients = checkRecipients(wanted);
   return await makeHome(root, {
     box: randomBytes(8).toString("hex"),
     identity: own?.text,

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
+import { checkRecipients } from "../../age/header.ts";
 import { fingerprint, formatIdentityFile, parseRecipient } from "../../age/keys.ts";
 import {
   DEFAULT_WORK_FACTOR,
@@ -112,6 +113,7 @@ async function add(context: CommandContext, text: string, flags: GlobalFlags): P
   await withSession(context, flags, { lockFor: "key add" }, async ({ home }) => {
     const { recipient } = parseRecipient(text);
     const known = home.recipients.includes(recipient);
+    checkRecipients([...home.recipients, recipient]); // now, rather than at the next sync
     if (!known) await addRecipient(home, recipient);
     context.finish(EXIT.done);
     if (flags.json === true) return json(context.terminal, { recipient, added: !known });
