@@ -254,7 +254,9 @@ function wrongKey(unlock: Unlock, kinds: readonly string[], name: string): Coldf
   }
   const tried = "passphrase" in unlock ? "a passphrase does not open it" : noneOf(unlock.identities.length);
   return new ColdframeError("key-wrong", `${name}: ${tried}; it is encrypted to ${describeKinds(kinds)}`, {
-    hint: "give the identity file that belongs to one of its recipients (--identity FILE)",
+    // A flipped bit in a stanza cannot be told from a stanza for somebody else.
+    hint: "give the identity file that belongs to one of its recipients (--identity FILE); " +
+      "if it opens other objects, the first bytes of this one are damaged",
   });
 }
 

@@ -11,6 +11,8 @@ export interface SmallDisk {
   readonly path: string;
   /** Mounts it again with other options, such as `ro`. */
   remount(options: string): Promise<void>;
+  /** What the user sees after an unmount: the empty folder that it was mounted on. */
+  hide(): Promise<void>;
 }
 
 const POSSIBLE = process.platform === "linux" && process.getuid?.() === 0 && hasTool("mount");
@@ -38,9 +40,13 @@ export function testOnDisk(
       try {
         const remount = async (options: string) =>
           void await run("mount", ["-o", `remount,${options}`, path]);
-        await body(user, { path, remount });
+        await body(user, { path, remount, hide: () => unmount(path) });
       } finally {
-        await run("umount", ["--lazy", path]);
+        await unmount(path).catch(() => {}); // hidden by the test itself
       }
     }));
+}
+
+async function unmount(path: string): Promise<void> {
+  await run("umount", ["--lazy", path]);
 }
