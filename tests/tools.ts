@@ -18,8 +18,8 @@ export function hasTool(name: string): boolean {
 
 /**
  * A test that needs programs from outside. Where one is missing the test is left out, except in CI
- * (`CI=true`), where that is a failure: a judge that did not come has not agreed. `timeout` is in ms, for
- * what may take longer than the five seconds that Bun gives a test.
+ * (`CI=true`), where that is a failure: a judge that did not come has not agreed. `timeout` is in ms; two
+ * minutes unless said otherwise, as a kernel or a server takes longer to start than Bun gives a test.
  */
 export function testWith(
   tools: readonly string[],
@@ -29,7 +29,7 @@ export function testWith(
 ): void {
   const missing = tools.filter((tool) => !hasTool(tool));
   if (missing.length === 0) {
-    test(name, options, body);
+    test(name, { timeout: 120_000, ...options }, body);
   } else if (process.env["CI"] === "true") {
     test(name, () => {
       throw new Error(`missing in CI: ${missing.join(", ")}`);

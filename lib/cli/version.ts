@@ -1,3 +1,11 @@
-/** The version of this program. The build replaces the constants of a release. */
+/** The version of this program. */
 
-export const VERSION = "0.1.0";
+/** Commit and date of a release; the build sets it. */
+declare const COLDFRAME_BUILD: string | undefined;
+
+const RELEASE = "0.1.0";
+
+/** Such as `0.1.0 (1a2b3c4 2026-11-22)`; without the parentheses when run from source. */
+export const VERSION = typeof COLDFRAME_BUILD === "string" && COLDFRAME_BUILD !== ""
+  ? `${RELEASE} (${COLDFRAME_BUILD})`
+  : RELEASE;

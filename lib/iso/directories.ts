@@ -49,7 +49,7 @@ export function directoryStart(hierarchy: Hierarchy, folder: number): number {
 
 /** The bytes of a folder's directory, whole sectors. */
 function directoryBytes(zone: DirectoryZone, folder: number): number {
-  return (at(zone.start, folder + 1) - at(zone.start, folder)) * SECTOR;
+  return at(zone.sectors, folder) * SECTOR;
 }
 
 /** The record of a folder under any of its three names. */

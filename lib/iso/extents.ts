@@ -5,8 +5,8 @@ import type { ImageEntry } from "../types.ts";
 import { SECTION_BYTES } from "./directory_record.ts";
 import { at, lastAtMost, sectorsOf } from "./fields.ts";
 
-/** Linux gives up on a file of more than 100 sections (fs/isofs/inode.c). */
-const LARGEST_FILE = 100 * SECTION_BYTES;
+/** Bytes. Linux gives up on a file of more than 100 sections (fs/isofs/inode.c). */
+export const LARGEST_ISO_FILE = 100 * SECTION_BYTES;
 
 /** The extents of an image, in sectors counted from the zero sector: 0 is that sector itself. */
 export interface Extents {
@@ -26,15 +26,16 @@ type FileEntry = Extract<ImageEntry, { kind: "file" }>;
  * Gives every content its place. What is empty stands at the zero sector, so that no reader sees it
  * point outside the image or at something else.
  *
+ * @param largest the bytes of the largest file the image's formats can all hold.
  * @throws ColdframeError "image" for an impossible size, and for one content with two sizes.
  */
-export function placeExtents(entries: readonly ImageEntry[]): Extents {
+export function placeExtents(entries: readonly ImageEntry[], largest: number): Extents {
   const start = new Uint32Array(entries.length);
   const placed = new Map<string, number>();
   let sectors = 1;
   entries.forEach((entry, i) => {
     if (entry.kind !== "file") return;
-    checkSize(entry);
+    checkSize(entry, largest);
     if (entry.size === 0) return;
     const first = placed.get(entry.content);
     if (first !== undefined) return share(entries, start, first, i);
@@ -46,14 +47,15 @@ export function placeExtents(entries: readonly ImageEntry[]): Extents {
   return { start, extentEntry, extentStart: extentEntry.map((entry) => at(start, entry)), sectors };
 }
 
-function checkSize(file: FileEntry): void {
+function checkSize(file: FileEntry, largest: number): void {
   if (!Number.isSafeInteger(file.size) || file.size < 0) {
     throw new ColdframeError("image", `${JSON.stringify(file.path)} has an impossible size: ${file.size}`);
   }
-  if (file.size > LARGEST_FILE) {
+  if (file.size > largest) {
+    const most = Math.floor(largest / 2 ** 30);
     throw new ColdframeError(
       "image",
-      `${JSON.stringify(file.path)} is larger than an image can hold (400 GiB)`,
+      `${JSON.stringify(file.path)} is larger than this kind of image can hold (${most} GiB)`,
     );
   }
 }

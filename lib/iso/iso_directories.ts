@@ -1,12 +1,17 @@
 /** The directories of the ISO 9660 tree, with Rock Ridge. */
 
 import { concat, utf8 } from "../bytes.ts";
-import { ContinuationPacker, type ContinuationZone, placedInline } from "./continuation.ts";
-import { type Hierarchy, sectionsOf } from "./directories.ts";
+import {
+  ContinuationPacker,
+  type ContinuationTable,
+  fillContinuation,
+  placedInline,
+} from "./continuation.ts";
+import { fillDirectory, type Hierarchy, sectionsOf } from "./directories.ts";
 import { recordHead, recordLength } from "./directory_record.ts";
 import { ascii, at } from "./fields.ts";
 import { isoIdentifier, isoName, rockRidgeName } from "./names.ts";
-import { type DirectoryZone, packDirectories } from "./packing.ts";
+import { type DirectoryZone, folderAt, packDirectories } from "./packing.ts";
 import {
   CE_LENGTH,
   er,
@@ -31,7 +36,7 @@ const ROOT_USE = SP_LENGTH + ATTRIBUTES + CE_LENGTH;
 /** The packed ISO tree: its directories, and the areas their records continue in. */
 export interface IsoZones {
   readonly directories: DirectoryZone;
-  readonly continuation: ContinuationZone;
+  readonly continuation: ContinuationTable;
 }
 
 /** The position behind a folder's last child; in the ISO tree positions are nodes. */
@@ -51,6 +56,7 @@ export function packIso(tree: Tree): IsoZones {
     endPosition: (folder) => endOf(tree, folder),
     recordBytes: (node) => recordBytes(tree, node, areas),
     sections: (node) => sectionsOf(tree, node),
+    sectorsBehind: (sector) => areas.endFolder(sector),
   });
   return { directories, continuation: areas.done() };
 }
@@ -91,19 +97,16 @@ export function isoIdentifierOf(tree: Tree, node: number): Uint8Array {
 /**
  * The ISO tree as `fillDirectory` and the path tables see it.
  *
- * @param start the first sector of the directories.
- * @param continuationStart the first sector of the continuation areas.
+ * @param start the first sector of the directories and their continuation areas.
  * @param dataStart the first sector of a node's data.
  */
 export function isoHierarchy(
   tree: Tree,
   zones: IsoZones,
   start: number,
-  continuationStart: number,
   dataStart: (node: number) => number,
 ): Hierarchy {
-  const placed = (node: number) =>
-    placedInline(zones.continuation, continuationStart, node, systemUseOf(tree, node));
+  const placed = (node: number) => placedInline(zones.continuation, start, node, systemUseOf(tree, node));
   const plain = (folder: number) => concat(...attributes(tree, at(tree.folders.node, folder)));
   return {
     tree,
@@ -117,4 +120,13 @@ export function isoHierarchy(
     parentUse: plain,
     dataStart,
   };
+}
+
+/** Writes one sector of the ISO directories or of their continuation areas into `out`, which is zero. */
+export function fillIso(hierarchy: Hierarchy, zones: IsoZones, sector: number, out: Uint8Array): void {
+  const { start, sectors } = zones.directories;
+  const folder = folderAt(start, sector);
+  if (sector < at(start, folder) + at(sectors, folder)) return fillDirectory(hierarchy, sector, out);
+  const areas = (node: number) => systemUseOf(hierarchy.tree, node).areas;
+  fillContinuation(zones.continuation, hierarchy.start, sector, out, areas);
 }

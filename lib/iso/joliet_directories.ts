@@ -24,6 +24,7 @@ export function packJoliet(tree: Tree): DirectoryZone {
     endPosition: (folder) => endOf(tree, folder),
     recordBytes: (position) => recordLength(at(tree.nodes.jolietLength, nodeAt(position)), 0),
     sections: (position) => sectionsOf(tree, nodeAt(position)),
+    sectorsBehind: () => 0,
   });
 }
 

@@ -2,18 +2,22 @@
 
 import { ColdframeError } from "../errors.ts";
 import type { ImageSpec } from "../types.ts";
-import { type Extents, placeExtents } from "./extents.ts";
+import { type Extents, LARGEST_ISO_FILE, placeExtents } from "./extents.ts";
 import { at, sectorsOf } from "./fields.ts";
 import { type IsoZones, packIso } from "./iso_directories.ts";
 import { packJoliet } from "./joliet_directories.ts";
 import type { DirectoryZone } from "./packing.ts";
 import { isoPathTable, jolietPathTable, type PathTable } from "./path_table.ts";
 import { buildTree, isFolder, type Tree } from "./tree.ts";
+import { PARTITION_START } from "./udf_fields.ts";
+import { LARGEST_UDF_FILE } from "./udf_file.ts";
+import { packUdfFolders, type UdfFolders } from "./udf_tree.ts";
 
 /** Behind the data: readers of real discs read ahead, and some call an image without these short. */
 export const PAD_SECTORS = 150;
-/** The first sector behind the descriptors of an image without UDF. */
+/** The first sector behind the descriptors: without UDF the terminator, with it the file set and its terminator. */
 const AFTER_DESCRIPTORS = 19;
+const AFTER_FILE_SET = PARTITION_START + 2;
 /** A location has 32 bits. */
 const MOST_SECTORS = 0xffffffff;
 
@@ -24,8 +28,9 @@ export interface Starts {
   readonly jolietL: number;
   readonly jolietM: number;
   readonly iso: number;
-  readonly continuation: number;
   readonly joliet: number;
+  readonly udfEntries: number;
+  readonly udfFolders: number;
   readonly zero: number;
   readonly pad: number;
   readonly sectors: number;
@@ -40,6 +45,8 @@ export interface Layout {
   readonly jolietTable: PathTable;
   readonly iso: IsoZones;
   readonly joliet: DirectoryZone;
+  /** Undefined in an image without the bridge. */
+  readonly udf: UdfFolders | undefined;
   readonly starts: Starts;
 }
 
@@ -51,18 +58,19 @@ export interface Layout {
 export function layOut(spec: ImageSpec): Layout {
   const tree = buildTree(spec.entries, spec.created);
   const parts = {
-    extents: placeExtents(spec.entries),
+    extents: placeExtents(spec.entries, spec.udf ? LARGEST_UDF_FILE : LARGEST_ISO_FILE),
     isoTable: isoPathTable(tree),
     jolietTable: jolietPathTable(tree),
     iso: packIso(tree),
     joliet: packJoliet(tree),
+    udf: spec.udf ? packUdfFolders(tree) : undefined,
   };
   return { spec, tree, ...parts, starts: startsOf(tree, parts) };
 }
 
 /** Runs through the image once and hands out sectors. */
 function startsOf(tree: Tree, parts: Omit<Layout, "spec" | "tree" | "starts">): Starts {
-  let next = AFTER_DESCRIPTORS;
+  let next = parts.udf === undefined ? AFTER_DESCRIPTORS : AFTER_FILE_SET;
   const take = (sectors: number): number => {
     const start = next;
     next += sectors;
@@ -73,13 +81,25 @@ function startsOf(tree: Tree, parts: Omit<Layout, "spec" | "tree" | "starts">): 
   const jolietL = take(sectorsOf(parts.jolietTable.bytes));
   const jolietM = take(sectorsOf(parts.jolietTable.bytes));
   const iso = take(at(parts.iso.directories.start, tree.folders.count));
-  // bsdtar reads front to back: areas after their directories, before the data of the files they name.
-  const continuation = take(parts.iso.continuation.sectors);
   const joliet = take(at(parts.joliet.start, tree.folders.count));
+  const udfEntries = take(parts.udf === undefined ? 0 : tree.nodes.count);
+  const udfFolders = take(parts.udf === undefined ? 0 : at(parts.udf.start, tree.folders.count));
   const zero = take(parts.extents.sectors);
   const pad = take(PAD_SECTORS);
   if (next > MOST_SECTORS) throw new ColdframeError("image", "the files do not fit one image (8 TiB)");
-  return { isoL, isoM, jolietL, jolietM, iso, continuation, joliet, zero, pad, sectors: next };
+  return {
+    isoL,
+    isoM,
+    jolietL,
+    jolietM,
+    iso,
+    joliet,
+    udfEntries,
+    udfFolders,
+    zero,
+    pad,
+    sectors: next,
+  };
 }
 
 /** The first sector of a node's data; the zero sector when it has none. */

@@ -89,13 +89,15 @@ const NOT_IN_JOLIET = /[*/:;?\\]|[^ -\uffff]/g;
 
 /** The name in Joliet (Joliet Specification, "Character set"), without trailing dots and spaces. */
 export function jolietName(name: string, serial: number): string {
-  const clean = name.replace(NOT_IN_JOLIET, "_");
-  return fitted(withoutTail(clean), serial, JOLIET).replace(/[. ]+$/, "") || "_";
+  const clean = withoutTail(name.replace(NOT_IN_JOLIET, "_")) || "_";
+  return withoutTail(fitted(clean, serial, JOLIET));
 }
 
 /** Windows drops dots and spaces at the end, so a name may not differ by them alone. */
 function withoutTail(name: string): string {
-  return name.replace(/[. ]+$/, "") || "_";
+  let end = name.length;
+  while (end > 0 && (name[end - 1] === "." || name[end - 1] === " ")) end--;
+  return name.slice(0, end);
 }
 
 /**
@@ -119,7 +121,8 @@ const LONGEST_SUFFIX = 3;
 
 /** The text in upper case with everything but d-characters (ECMA-119 7.4.1) as `_`. */
 function dCharacters(text: string): string {
-  return text.replace(/[a-z]/g, (letter) => letter.toUpperCase()).replace(/[^A-Z0-9_]/g, "_");
+  // What is not ASCII goes first: beyond it, upper case has rules of its own and changes lengths.
+  return text.replace(/[^ -~]/g, "_").toUpperCase().replace(/[^A-Z0-9_]/g, "_");
 }
 
 /**
@@ -190,37 +193,41 @@ export interface Chosen {
  * @throws ColdframeError "image" when the serials no longer fit into the name.
  */
 export function chooseSerials(children: readonly Named[], naming: Naming): Chosen[] {
-  const taken = new Set<string>();
-  const chosen = children.map((child) => claimPlain(child, naming, taken));
-  const counters = new Map<string, number>();
-  return chosen.map((found, i) => {
-    const child = children[i];
-    return found ??
-      (child === undefined ? { name: "", serial: 0 } : claimNext(child, naming, taken, counters));
+  const names = new FolderNames(naming);
+  const plain = children.map(({ name, folder }) => naming.name(name, folder, 0));
+  const kept = children.map(({ name }, i) => plain[i] === name && names.claim(name));
+  return children.map((child, i): Chosen => {
+    const name = plain[i] ?? "";
+    return kept[i] || names.claim(name) ? { name, serial: 0 } : names.next(child);
   });
 }
 
-function claimPlain(child: Named, naming: Naming, taken: Set<string>): Chosen | undefined {
-  const name = naming.name(child.name, child.folder, 0);
-  return name === child.name && claim(name, naming, taken) ? { name, serial: 0 } : undefined;
-}
+/** The names of one folder that are taken, and the counters. */
+class FolderNames {
+  readonly #naming: Naming;
+  readonly #taken = new Set<string>();
+  readonly #counters = new Map<string, number>();
 
-function claimNext(child: Named, naming: Naming, taken: Set<string>, counters: Map<string, number>): Chosen {
-  const plain = naming.name(child.name, child.folder, 0);
-  if (claim(plain, naming, taken)) return { name: plain, serial: 0 };
-  const group = naming.key(naming.name(child.name, child.folder, naming.widest));
-  for (let serial = counters.get(group) ?? 1; serial <= 9_999_999; serial++) {
-    const name = naming.name(child.name, child.folder, serial);
-    if (!claim(name, naming, taken)) continue;
-    counters.set(group, serial + 1);
-    return { name, serial };
+  constructor(naming: Naming) {
+    this.#naming = naming;
   }
-  throw new ColdframeError("image", `too many names like ${JSON.stringify(child.name)} in one folder`);
-}
 
-function claim(name: string, naming: Naming, taken: Set<string>): boolean {
-  const key = naming.key(name);
-  if (taken.has(key)) return false;
-  taken.add(key);
-  return true;
+  /** Takes a name if it is free. */
+  claim(name: string): boolean {
+    const before = this.#taken.size;
+    return this.#taken.add(this.#naming.key(name)).size > before;
+  }
+
+  /** Takes the child's name with the next serial that makes it free. */
+  next({ name, folder }: Named): Chosen {
+    const naming = this.#naming;
+    const group = naming.key(naming.name(name, folder, naming.widest));
+    for (let serial = this.#counters.get(group) ?? 1; serial <= 9_999_999; serial++) {
+      const marked = naming.name(name, folder, serial);
+      if (!this.claim(marked)) continue;
+      this.#counters.set(group, serial + 1);
+      return { name: marked, serial };
+    }
+    throw new ColdframeError("image", `too many names like ${JSON.stringify(name)} in one folder`);
+  }
 }

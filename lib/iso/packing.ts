@@ -10,6 +10,8 @@ import { at, lastAtMost, NumberList, SECTOR } from "./fields.ts";
 export interface DirectoryZone {
   /** Folder → its first sector, counted from the zone's start; one more for the end. */
   readonly start: Uint32Array;
+  /** Folder → the sectors of its records; what it brings along after them is not part of the directory. */
+  readonly sectors: Uint32Array;
   /** Sector → position of its first child. */
   readonly first: Uint32Array;
   /** Sector → which section of that child comes first: a file above 4 GiB has several records. */
@@ -27,34 +29,42 @@ export interface Packable {
   recordBytes(position: number): number;
   /** How many records the child at a position has. */
   sections(position: number): number;
+  /** How many sectors, from this one on, the folder that was just packed brings along behind its records. */
+  sectorsBehind(sector: number): number;
 }
 
 /** Packs the directories of a whole tree, one after the other. */
 export function packDirectories(tree: Packable): DirectoryZone {
   const start = new Uint32Array(tree.folders + 1);
+  const sectors = new Uint32Array(tree.folders);
   const first = new NumberList();
-  const sections = new NumberList();
+  const section = new NumberList();
   for (let folder = 0; folder < tree.folders; folder++) {
     start[folder] = first.length;
-    packFolder(tree, folder, first, sections);
+    packFolder(tree, folder, first, section);
+    sectors[folder] = first.length - at(start, folder);
+    for (let behind = tree.sectorsBehind(first.length); behind > 0; behind--) {
+      first.push(0);
+      section.push(0);
+    }
   }
   start[tree.folders] = first.length;
-  return { start, first: first.done(), section: Uint8Array.from(sections.done()) };
+  return { start, sectors, first: first.done(), section: Uint8Array.from(section.done()) };
 }
 
-function packFolder(tree: Packable, folder: number, first: NumberList, sections: NumberList): void {
+function packFolder(tree: Packable, folder: number, first: NumberList, section: NumberList): void {
   const from = tree.firstPosition(folder);
   const end = tree.endPosition(folder);
   let used = tree.selfBytes(folder);
   first.push(from);
-  sections.push(0);
+  section.push(0);
   for (let position = from; position < end; position++) {
     const bytes = tree.recordBytes(position);
     const count = tree.sections(position);
-    for (let section = 0; section < count; section++) {
+    for (let index = 0; index < count; index++) {
       if (used + bytes > SECTOR) {
         first.push(position);
-        sections.push(section);
+        section.push(index);
         used = 0;
       }
       used += bytes;

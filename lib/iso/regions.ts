@@ -16,6 +16,24 @@ export interface Region {
   readonly fill?: Fill;
 }
 
+/** A region of one sector. */
+export function sectorRegion(start: number, bytes: () => Uint8Array): Region {
+  return { start, sectors: 1, fill: (_, out) => out.set(bytes()) };
+}
+
+/** The regions in image order, with zeros wherever none of them is, up to sector `end`. */
+export function withoutGaps(regions: readonly Region[], end: number): Region[] {
+  const row: Region[] = [];
+  let next = 0;
+  for (const region of regions.toSorted((a, b) => a.start - b.start)) {
+    if (region.sectors === 0) continue;
+    if (region.start > next) row.push({ start: next, sectors: region.start - next });
+    row.push(region);
+    next = region.start + region.sectors;
+  }
+  return end > next ? [...row, { start: next, sectors: end - next }] : row;
+}
+
 /** A row of regions in image order, and behind the last the zero sector and the data. */
 export interface Plan {
   readonly regions: readonly Region[];

@@ -10,7 +10,7 @@ import { makeFolder } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
-import { openStore } from "../store/open.ts";
+import { canonicalUrl, localFolder, openStore } from "../store/open.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
 import { createHome, DEFAULT_CHOICES } from "./init.ts";
@@ -109,7 +109,8 @@ export async function openHomeCatalog(home: Home, env: OpenOptions["env"]): Prom
 async function sessionOf(home: Home, db: Database, options: OpenOptions): Promise<Session> {
   const { signal, report, now, env } = options;
   const stores = new Map<string, Promise<Store>>();
-  const storeAt = (url: string) => {
+  const storeAt = (given: string) => {
+    const url = canonicalUrl(given, env);
     const known = stores.get(url);
     if (known !== undefined) return known;
     const context = {
@@ -127,10 +128,12 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const staging = options.staging ?? home.config.staging ?? defaultStore(home);
   const cold = options.cold ?? home.config.cold ?? defaultStore(home);
   const archive = await archiveIdentity(db);
+  const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,
     db,
     archive,
+    localStores,
     report,
     signal,
     now,

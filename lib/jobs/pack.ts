@@ -135,8 +135,13 @@ async function makerOf(
   reader: VolumeReader,
 ): Promise<{ maker: ObjectMaker; headerSize: number }> {
   if (plain) {
-    const part = (offset: number, length: number) => reader.readAt(offset, length);
-    return { maker: { size: reader.size, part, prove: () => reader.settle() }, headerSize: 0 };
+    const maker: ObjectMaker = {
+      size: reader.size,
+      part: (offset, length, buffer) => reader.readAt(offset, length, buffer),
+      bufferSize: (length) => length,
+      prove: () => reader.settle(),
+    };
+    return { maker, headerSize: 0 };
   }
   const envelope = await newEnvelope(session.home.recipients);
   return { maker: await encrypted({ ...envelope, key }, reader), headerSize: envelope.header.length };
@@ -157,9 +162,10 @@ async function writeImage(
     await makeFolder(folder, 0o755);
     const file = await open(temporary, "wx", 0o600);
     try {
+      const buffer = new Uint8Array(maker.bufferSize(PIECE));
       for (let offset = 0; offset < maker.size; offset += PIECE) {
         signal.throwIfAborted();
-        const piece = await maker.part(offset, Math.min(PIECE, maker.size - offset));
+        const piece = await maker.part(offset, Math.min(PIECE, maker.size - offset), buffer);
         await writeAt(file, piece, offset);
         onWritten(piece.length);
       }

@@ -16,6 +16,7 @@ import {
   type PendingUpload,
   uploadOfVolume,
 } from "../catalog/uploads.ts";
+import { distrustContent } from "../catalog/versions.ts";
 import {
   dropPlanned,
   markStored,
@@ -82,6 +83,7 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
   } catch (error) {
     if (!(error instanceof SourceChangedError)) throw error;
     await giveUp(session, store, volume, upload);
+    await session.db.write([distrustContent(session.home.box, error.sha256)]);
     return { kind: "changed", path: error.path, error };
   } finally {
     await reader.close();
@@ -200,7 +202,8 @@ export async function encrypted(
   const writer = await AgeWriter.open(upload, plain, upload.key);
   return {
     size: writer.size,
-    part: (offset, length) => writer.part(offset, length),
+    part: (offset, length, buffer) => writer.part(offset, length, buffer),
+    bufferSize: (length) => writer.bufferSize(length),
     prove: () => plain.settle(),
   };
 }

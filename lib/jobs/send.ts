@@ -22,7 +22,14 @@ import {
 export interface ObjectMaker {
   /** Bytes. */
   readonly size: number;
-  part(offset: number, length: number): Promise<Bytes>;
+  /**
+   * The bytes of a range; a view of `buffer` where that is given.
+   *
+   * @param buffer at least `bufferSize(length)` bytes: large arrays that come and go cost more than the
+   *   encryption
+   */
+  part(offset: number, length: number, buffer?: Bytes): Promise<Bytes>;
+  bufferSize(length: number): number;
   /** Called once after the last part, before the object may appear: throws when the bytes must not be kept. */
   prove(): Promise<void>;
 }
@@ -51,9 +58,10 @@ export interface SentObject {
   readonly checksum: string;
 }
 
-/** Bytes of parts that may be in memory at the same time. */
+/** Bytes of parts that may be in memory at the same time, the one that is being made included. */
 const MEMORY = 64 * 1024 * 1024;
-const MOST_PARALLEL = 8;
+/** More connections than this do not make a home's uplink faster. */
+const MOST_PARALLEL = 4;
 
 /**
  * Sends an object and confirms it: the size and, where the store computes one, the checksum.
@@ -135,6 +143,12 @@ async function openUpload(
   return upload;
 }
 
+/** How many parts may be on their way while the next one is made. */
+function widthOf(upload: Upload): number {
+  if (upload.inOrder) return 1;
+  return Math.max(1, Math.min(MOST_PARALLEL, Math.floor(MEMORY / upload.partSize) - 1));
+}
+
 async function sendParts(
   upload: Upload,
   maker: ObjectMaker,
@@ -143,11 +157,7 @@ async function sendParts(
 ): Promise<SentObject> {
   const receipts = new Map(upload.confirmed.map((receipt) => [receipt.index, receipt]));
   const whole = upload.wholeHash ? createHash("sha256") : undefined;
-  const inFlight = new Set<Promise<void>>();
-  const width = upload.inOrder
-    ? 1
-    : Math.max(1, Math.min(MOST_PARALLEL, Math.floor(MEMORY / upload.partSize)));
-  let failure: unknown;
+  const lanes = new Lanes(widthOf(upload), maker.bufferSize(Math.min(upload.partSize, upload.size)));
 
   const send = async (index: number, body: Bytes) => {
     const receipt = await upload.send(index, body);
@@ -156,30 +166,80 @@ async function sendParts(
     options.onSent?.(body.length);
   };
 
-  const count = partCount(upload.size, upload.partSize);
-  for (let index = 0; index < count && failure === undefined; index++) {
-    const sent = receipts.get(index);
-    if (sent !== undefined) options.onSent?.(sent.size);
-    if (sent !== undefined && whole === undefined) continue;
-    const { offset, length } = partRange(upload.size, upload.partSize, index);
-    try {
+  try {
+    for (let index = 0; index < partCount(upload.size, upload.partSize); index++) {
+      const sent = receipts.get(index);
+      if (sent !== undefined) options.onSent?.(sent.size);
+      if (sent !== undefined && whole === undefined) continue;
       options.signal?.throwIfAborted();
-      const body = await maker.part(offset, length); // made while the parts before it are on their way
+      const { offset, length } = partRange(upload.size, upload.partSize, index);
+      const buffer = await lanes.buffer();
+      const body = await maker.part(offset, length, buffer); // made while the parts before it are on their way
       whole?.update(body);
-      if (sent !== undefined) continue;
-      while (inFlight.size >= width) await Promise.race(inFlight);
-      const sending = send(index, body).catch((error) => {
-        failure ??= error;
-      }).finally(() => inFlight.delete(sending));
-      inFlight.add(sending);
-    } catch (error) {
-      failure ??= error;
+      if (sent !== undefined) lanes.giveBack(buffer);
+      else lanes.start(buffer, () => send(index, body));
     }
+  } finally {
+    await lanes.settle(); // parts on their way are confirmed and noted even when the run stops here
   }
-  await Promise.all(inFlight); // parts on their way are confirmed and noted even when the run stops here
-  if (failure !== undefined) throw failure;
+  lanes.throwFailure();
   await maker.prove();
   return await completeUpload(upload, receipts, whole?.digest("hex"));
+}
+
+/** Parts on their way, and the buffers they are in, used again and again. */
+class Lanes {
+  readonly #free: Bytes[] = [];
+  readonly #bufferSize: number;
+  readonly #inFlight = new Set<Promise<void>>();
+  #unused: number;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(width: number, bufferSize: number) {
+    this.#unused = width + 1;
+    this.#bufferSize = bufferSize;
+  }
+
+  /**
+   * A buffer that no part is in; waits for one.
+   *
+   * @throws what a part on its way has failed with
+   */
+  async buffer(): Promise<Bytes> {
+    for (;;) {
+      this.throwFailure();
+      const free = this.#free.pop();
+      if (free !== undefined) return free;
+      if (this.#unused > 0) {
+        this.#unused--;
+        return new Uint8Array(this.#bufferSize);
+      }
+      await Promise.race(this.#inFlight);
+    }
+  }
+
+  giveBack(buffer: Bytes): void {
+    this.#free.push(buffer);
+  }
+
+  /** Lets `work` go on by itself with a buffer. */
+  start(buffer: Bytes, work: () => Promise<void>): void {
+    const run = work().catch((error) => {
+      this.#failure ??= { error };
+    }).finally(() => {
+      this.giveBack(buffer);
+      this.#inFlight.delete(run);
+    });
+    this.#inFlight.add(run);
+  }
+
+  async settle(): Promise<void> {
+    await Promise.all(this.#inFlight);
+  }
+
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
 }
 
 async function completeUpload(

@@ -24,14 +24,18 @@ export class VolumeReader implements RandomAccess {
     return this.built.image.size;
   }
 
-  /** @throws SourceChangedError when a file is not what the catalog says */
-  async readAt(offset: number, length: number): Promise<Bytes> {
-    const out = new Uint8Array(length);
+  /**
+   * @param into filled and returned where it is given
+   * @throws SourceChangedError when a file is not what the catalog says
+   */
+  async readAt(offset: number, length: number, into?: Bytes): Promise<Bytes> {
+    const out = into?.subarray(0, length) ?? new Uint8Array(length);
     let at = 0;
     for (const segment of this.built.image.segments(offset, length)) {
       const size = segment.kind === "bytes" ? segment.bytes.length : segment.length;
       if (segment.kind === "bytes") out.set(segment.bytes, at);
-      else if (segment.kind === "content") await this.#fill(out.subarray(at, at + size), segment);
+      else if (segment.kind === "zero") out.fill(0, at, at + size);
+      else await this.#fill(out.subarray(at, at + size), segment);
       at += size;
     }
     if (at !== length) throw new ColdframeError("image", `the image ends ${length - at} bytes too early`);
@@ -62,7 +66,7 @@ export class VolumeReader implements RandomAccess {
       throw new ColdframeError("image", `entry ${index} of the image is not a file`);
     }
     const content = this.#contents.get(entry.content);
-    if (content === undefined) throw new SourceChangedError(entry.path, "disappeared");
+    if (content === undefined) throw new SourceChangedError(entry.path, entry.content, "disappeared");
     return content;
   }
 }

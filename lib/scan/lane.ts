@@ -22,12 +22,14 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 /** Thrown where a file is not, or does not stay, what the walk saw. */
 class Unsteady extends Error {}
 
+const CHANGED = "changed while it was read";
+
 /** One worker with its own buffer, which grows to what its files need. */
 export class Lane {
   readonly #root: string;
   readonly #options: HashOptions;
   readonly #most: number;
-  #buffer: Bytes = new Uint8Array(SMALL + 1);
+  #buffer: Bytes = new Uint8Array(SMALL);
 
   /** @param most bytes of buffer, at most; a file that does not fit is read in chunks */
   constructor(root: string, options: HashOptions, most: number) {
@@ -64,7 +66,8 @@ export class Lane {
       const fd = this.#open(file);
       try {
         const before = this.#admit(file, fd);
-        const content = await (file.size < this.#most ? this.#whole(fd, file) : this.#chunks(fd, file));
+        const content =
+          await (file.size <= this.#most ? this.#whole(fd, file.size) : this.#chunks(fd, file.size));
         assertSteady(fd, before);
         return { kind: "hashed", file, content };
       } finally {
@@ -97,45 +100,41 @@ export class Lane {
     return stats;
   }
 
-  /** Room for a file and one byte more: reading that byte shows that the file grew. */
+  /** The first bytes of the buffer, which grows in steps, so that many files share one allocation. */
   #room(size: number): Bytes {
-    if (this.#buffer.length <= size) {
-      this.#buffer = new Uint8Array(Math.min(this.#most, Math.max(size + 1, 2 * this.#buffer.length)));
+    if (this.#buffer.length < size) {
+      this.#buffer = new Uint8Array(Math.min(this.#most, Math.max(size, 2 * this.#buffer.length)));
     }
-    return this.#buffer.subarray(0, size + 1);
+    return this.#buffer.subarray(0, size);
   }
 
   #readNow(fd: number, size: number): Bytes {
     const room = this.#room(size);
-    let at = 0;
-    while (at < room.length) {
-      const count = readSync(fd, room, at, room.length - at, null);
-      if (count === 0) break;
-      at += count;
+    for (let at = 0; at < size;) {
+      const count = readSync(fd, room, at, size - at, null);
+      at += this.#progress(count);
     }
-    return this.#exactly(room, at, size);
+    return room;
   }
 
-  async #whole(fd: number, file: FoundFile): Promise<string> {
-    const room = this.#room(file.size);
-    let at = 0;
-    while (at < room.length) {
+  async #whole(fd: number, size: number): Promise<string> {
+    const room = this.#room(size);
+    for (let at = 0; at < size;) {
       const count = await readLater(fd, room.subarray(at));
-      if (count === 0) break;
-      at += count;
+      at += this.#progress(count);
     }
-    const bytes = this.#exactly(room, at, file.size);
-    return toHex(new Uint8Array(await webcrypto.subtle.digest("SHA-256", bytes)));
+    return toHex(new Uint8Array(await webcrypto.subtle.digest("SHA-256", room)));
   }
 
-  #exactly(room: Bytes, count: number, size: number): Bytes {
+  /** Counts bytes read before the end of the file was expected. That it grew shows afterwards. */
+  #progress(count: number): number {
+    if (count === 0) throw new Unsteady(CHANGED);
     this.#options.onBytes?.(count);
-    if (count !== size) throw new Unsteady("changed its size while it was read");
-    return room.subarray(0, size);
+    return count;
   }
 
   /** Hashes one half of the buffer while the other is being filled. */
-  async #chunks(fd: number, file: FoundFile): Promise<string> {
+  async #chunks(fd: number, size: number): Promise<string> {
     const hash = createHash("sha256");
     const [half, other] = this.#halves();
     let [filling, spare] = [half, other];
@@ -150,9 +149,9 @@ export class Lane {
         total += count;
         this.#options.onBytes?.(count);
         this.#options.signal?.throwIfAborted();
-        if (total > file.size) break; // it grows, perhaps for ever
+        if (total > size) break; // it grows, perhaps for ever
       }
-      if (total !== file.size) throw new Unsteady("changed its size while it was read");
+      if (total !== size) throw new Unsteady(CHANGED);
       return hash.digest("hex");
     } finally {
       await pending.catch(() => {}); // the descriptor must not be closed under a read
@@ -161,7 +160,7 @@ export class Lane {
 
   #halves(): [Bytes, Bytes] {
     const chunk = Math.min(CHUNK, Math.floor(this.#most / 2));
-    const room = this.#room(2 * chunk - 1);
+    const room = this.#room(2 * chunk);
     return [room.subarray(0, chunk), room.subarray(chunk)];
   }
 }
@@ -171,7 +170,7 @@ function assertSteady(fd: number, before: Stats): void {
   const after = fstatSync(fd);
   const same = after.size === before.size && after.mtimeMs === before.mtimeMs &&
     after.ctimeMs === before.ctimeMs;
-  if (!same) throw new Unsteady("changed while it was read");
+  if (!same) throw new Unsteady(CHANGED);
 }
 
 /** Reads from where the last read ended; 0 at the end of the file. */

@@ -20,9 +20,11 @@ export interface WalkOptions {
   /** Absolute real paths that are never entered: the home, and stores that stand inside a source. */
   readonly exclude?: readonly string[];
   readonly signal?: AbortSignal;
+  /** Files in a batch, at most; 1,000 by default. */
+  readonly batch?: number;
 }
 
-/** Files in a batch, at most. */
+/** Files in a batch, at most, unless told otherwise. */
 const BATCH = 1000;
 /** Files looked at together, at most. */
 const RUN = 256;
@@ -30,7 +32,7 @@ const RUN = 256;
 const IGNORE_FILE_MAX = 1 << 20;
 
 /**
- * All regular files below a folder, in batches of at most 1,000, sorted by `byPath` over the whole
+ * All regular files below a folder, in batches, sorted by `byPath` over the whole
  * source. Memory is bounded by the largest folders on one way down.
  *
  * Symbolic links are not followed; other file systems mounted inside are entered, and noted.
@@ -72,6 +74,7 @@ class Walk {
   readonly #report: WalkReport;
   readonly #excluded: ReadonlySet<string>;
   readonly #pace: Pace;
+  readonly #most: number;
   readonly #looker = new Looker();
   readonly #stack: Frame[] = [];
   #batch: FoundFile[] = [];
@@ -82,6 +85,7 @@ class Walk {
     this.#report = report;
     this.#excluded = new Set(options.exclude);
     this.#pace = new Pace(options.signal);
+    this.#most = options.batch ?? BATCH;
   }
 
   async *batches(): AsyncGenerator<FoundFile[]> {
@@ -89,7 +93,7 @@ class Walk {
     this.#enter("", before, this.#rules);
     for (let frame = this.#stack.at(-1); frame !== undefined; frame = this.#stack.at(-1)) {
       await this.#advance(frame);
-      if (this.#batch.length >= BATCH) yield this.#takeBatch();
+      if (this.#batch.length >= this.#most) yield this.#takeBatch();
       await this.#pace.rest();
     }
     this.#assertSameRoot(before);
@@ -219,7 +223,7 @@ class Walk {
 
   async #lookAtRun(frame: Frame): Promise<void> {
     const names: string[] = [];
-    const most = Math.min(RUN, BATCH - this.#batch.length);
+    const most = Math.min(RUN, this.#most - this.#batch.length);
     for (
       let entry = frame.entries[frame.next];
       entry && !entry.isFolder;

@@ -13,11 +13,12 @@ import type { Bytes } from "../bytes.ts";
 import { StoreError } from "../errors.ts";
 import { sha256Checksum } from "./checksum.ts";
 import type { StoreContext } from "./context.ts";
-import { Disk, type DiskOptions } from "./file/disk.ts";
+import { Disk, type DiskOptions, fileMode } from "./file/disk.ts";
 import { isAbsent, PIECE, readAt, undefinedIfAbsent, writeNewFile } from "./file/io.ts";
 import { infoOf, listObjects } from "./file/list.ts";
 import { parseFileUrl } from "./file/path.ts";
-import { abortUpload, beginUpload, fileMode, listUploads, resumeUpload } from "./file/upload.ts";
+import { abortUpload, beginUpload, listUploads, resumeUpload } from "./file/upload.ts";
+import { sweepTemp } from "./file/sweep.ts";
 import {
   assertRemovable,
   type ByteRange,
@@ -52,13 +53,17 @@ export async function openFile(
   context: StoreContext,
   options: FileStoreOptions = {},
 ): Promise<Store> {
-  const root = parseFileUrl(url, {
+  const disk = await Disk.open(fileStoreRoot(url, context.env), options.create ?? false, context, options);
+  return new FileStore(disk, options.partSize ?? PART_SIZE);
+}
+
+/** The absolute path of the folder of a `file:` URL. @throws StoreError `store-url` */
+export function fileStoreRoot(url: string, env: StoreContext["env"]): string {
+  return parseFileUrl(url, {
     cwd: process.cwd(),
-    home: context.env["HOME"] ?? homedir(),
+    home: env["HOME"] ?? homedir(),
     windows: process.platform === "win32",
   });
-  const disk = await Disk.open(root, options.create ?? false, context, options);
-  return new FileStore(disk, options.partSize ?? PART_SIZE);
 }
 
 class FileStore implements Store {
@@ -67,6 +72,7 @@ class FileStore implements Store {
   readonly maxPut = MAX_PUT;
   readonly #disk: Disk;
   readonly #partSize: number;
+  #swept: Promise<void> | undefined;
 
   constructor(disk: Disk, partSize: number) {
     this.url = `file:${disk.root}`;
@@ -122,11 +128,12 @@ class FileStore implements Store {
       throw new StoreError("store-protocol", `${key} is too large for one step: ${body.length} bytes`);
     }
     const checksum = sha256Checksum(body);
+    const secret = kind === "key";
     return await this.#disk.run("write", path, async () => {
       const temp = this.#disk.tempPath();
       try {
-        await this.#inTemp(() => writeNewFile(temp, body, fileMode(kind)));
-        await this.#disk.publishObject(temp, key, kind);
+        await this.#inTemp(() => writeNewFile(temp, body, fileMode(secret)));
+        await this.#disk.publishObject(temp, key, secret);
       } finally {
         await rm(temp, { force: true });
       }
@@ -136,6 +143,10 @@ class FileStore implements Store {
 
   /** Runs what makes a file in the folder of unfinished things, which a copied store may lack. */
   async #inTemp<T>(body: () => Promise<T>): Promise<T> {
+    // Before the first write, not on opening: a store may be opened only to be read.
+    // Whether it worked matters to nobody: the write that follows will say what is wrong.
+    this.#swept ??= sweepTemp(this.#disk.temp, this.#disk.context.now()).catch(() => {});
+    await this.#swept;
     try {
       return await body();
     } catch (error) {
@@ -147,7 +158,7 @@ class FileStore implements Store {
 
   async beginUpload(key: string, size: number, { kind }: WriteOptions): Promise<Upload> {
     const path = this.#disk.objectPath(key);
-    const plan = { key, kind, size, partSize: this.#partSize };
+    const plan = { key, secret: kind === "key", size, partSize: this.#partSize };
     return await this.#disk.run("write", path, () => this.#inTemp(() => beginUpload(this.#disk, plan)));
   }
 

@@ -1,5 +1,6 @@
 /** Turns specs into image files for outside readers, and trees of files into specs. */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { layoutImage } from "../../lib/iso/image.ts";
@@ -46,7 +47,7 @@ export function imageHash(spec: ImageSpec, read: ReadContent): string {
 
 /** Whether all bytes are zero, so that a hole will do. */
 function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
+  return Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0;
 }
 
 /** Writes an image as a file with holes where it is zero. Segments of `sparse` contents are taken as holes unread. */

@@ -7,7 +7,6 @@ import process from "node:process";
 import { toHex, utf8 } from "../../bytes.ts";
 import { StoreError, systemCode } from "../../errors.ts";
 import type { StoreContext } from "../context.ts";
-import type { ObjectKind } from "../store.ts";
 import { diskError } from "./failure.ts";
 import { Folders, makeFolders } from "./folders.ts";
 import { isAbsent, undefinedIfAbsent, writeNewFile } from "./io.ts";
@@ -91,19 +90,19 @@ export class Disk {
   /**
    * Lets the synced file `temp` appear under `key`, on the disk when this returns.
    *
+   * @param secret whether new folders on the way are for their owner only
    * @throws StoreError `object-exists` when other bytes stand under the key
    */
-  async publishObject(temp: string, key: string, kind: ObjectKind): Promise<void> {
+  async publishObject(temp: string, key: string, secret: boolean): Promise<void> {
     const path = this.objectPath(key);
-    const published = await this.#publishInFolder(temp, path, kind);
+    const published = await this.#publishInFolder(temp, path, folderMode(secret));
     if (published === "different") throw taken(key, path);
     // Also when it was there already: whoever wrote it may have been cut off before this.
     await this.#folders.sync(dirname(path));
   }
 
-  async #publishInFolder(temp: string, path: string, kind: ObjectKind): Promise<Published> {
+  async #publishInFolder(temp: string, path: string, mode: number): Promise<Published> {
     const folder = dirname(path);
-    const mode = kind === "key" ? 0o700 : 0o777;
     try {
       await this.#folders.ensure(folder, mode);
       return await this.#publish(temp, path);
@@ -136,7 +135,9 @@ export class Disk {
    * @throws StoreError `store-missing`
    */
   async verify(): Promise<void> {
-    if (await readMarker(this.root) !== this.#id) throw await missing(this.root);
+    const found = await readMarker(this.root);
+    if (found === undefined) throw await missing(this.root);
+    if (found !== this.#id) throw exchanged(this.root);
   }
 
   /** Makes the folder of unfinished files again, in a store that lost it (copies often leave it out). */
@@ -174,13 +175,31 @@ async function readMarker(root: string): Promise<string | undefined> {
 }
 
 async function missing(root: string): Promise<StoreError> {
-  const folder = await isThere(root);
-  const what = folder ? `${root} is a folder, but not a store: it has no ${MARKER}` : `${root} is not there`;
-  return new StoreError("store-missing", `the store is missing: ${what}`, {
-    hint: folder
-      ? `If it is on a disk of its own, mount that first. To make this folder a store, put an empty file ${MARKER} in it.`
-      : "If it is on a disk of its own, plug that in and mount it.",
+  const folder = (await stat(root).catch(undefinedIfAbsent))?.isDirectory();
+  if (!folder) {
+    return new StoreError("store-missing", `the store is missing: there is no folder ${root}`, {
+      hint: "If it is on a disk of its own, plug that in and mount it.",
+    });
+  }
+  return new StoreError("store-missing", `the store is missing: ${root} has no file ${MARKER}`, {
+    hint: "If the store is on a disk of its own, mount that first. " +
+      `To make this folder a store, put an empty file ${MARKER} in it.`,
   });
+}
+
+function exchanged(root: string): StoreError {
+  return new StoreError("store-missing", `another store is in ${root} than when this run began`, {
+    hint: "Mount the right disk there and run again.",
+  });
+}
+
+/** Keys are for their owner only; everything else as the umask says, since a household may share a store. */
+export function fileMode(secret: boolean): number {
+  return secret ? 0o600 : 0o666;
+}
+
+function folderMode(secret: boolean): number {
+  return secret ? 0o700 : 0o777;
 }
 
 function taken(key: string, path: string): StoreError {

@@ -48,24 +48,31 @@ async function firstFolder(disk: Disk, prefix: string): Promise<Pending | undefi
   return await enter(disk, path, folders, []);
 }
 
+/** The wanted names of a folder, some at a time. */
 async function* batches(disk: Disk, folder: Pending, prefix: string): AsyncIterable<string[]> {
-  const { path } = folder;
+  let batch: string[] = [];
+  for await (const name of namesIn(disk, folder.path)) {
+    if (isWanted(folder, name, prefix)) batch.push(name);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
+
+/** The names in a folder, as the disk gives them; none when there is no such folder. */
+export async function* namesIn(disk: Disk, path: string): AsyncIterable<string> {
   const entries = await disk.run("list", path, () => opendir(path).catch(undefinedIfAbsent));
   if (entries === undefined) return;
-  let batch: string[] = [];
   try {
     for (;;) {
       const entry: Dirent | null = await disk.run("list", path, () => entries.read());
-      if (entry === null) break;
-      if (isWanted(folder, entry.name, prefix)) batch.push(entry.name);
-      if (batch.length < BATCH) continue;
-      yield batch;
-      batch = [];
+      if (entry === null) return;
+      yield entry.name;
     }
   } finally {
     await entries.close();
   }
-  yield batch;
 }
 
 function isWanted(folder: Pending, name: string, prefix: string): boolean {
