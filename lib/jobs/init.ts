@@ -7,6 +7,7 @@ import { checkRecipients } from "../age/header.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
 import { type ConfigChoices, renderConfig } from "../home/config.ts";
 import { type Home, homeError, homePaths, makeHome } from "../home/home.ts";
+import { assertStoreUrl } from "../store/open.ts";
 
 /** What the user decides about a new home. */
 export interface InitChoices extends ConfigChoices {
@@ -27,6 +28,7 @@ export const DEFAULT_CHOICES: InitChoices = { keyKind: "hybrid", recipients: [],
  * @throws ColdframeError `home`, `key-invalid`, `key-missing`
  */
 export async function createHome(root: string, choices: InitChoices, now: number): Promise<Home> {
+  for (const url of [choices.staging, choices.cold]) if (url !== undefined) assertStoreUrl(url);
   const own = choices.makeIdentity ? await identityFor(root, choices.keyKind, now) : undefined;
   const wanted = [...(own?.recipients ?? []), ...choices.recipients];
   if (wanted.length === 0) {

@@ -10,7 +10,7 @@ import { makeFolder } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
-import { canonicalUrl, localFolder, openStore } from "../store/open.ts";
+import { assertStoreUrl, canonicalUrl, localFolder, openStore } from "../store/open.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
 import { createHome, DEFAULT_CHOICES } from "./init.ts";
@@ -48,15 +48,18 @@ export interface OpenSession {
  * @throws ColdframeError `home` when there is none and none may be made, `busy`, `config`, `catalog`
  */
 export async function openSession(options: OpenOptions): Promise<OpenSession> {
+  for (const url of [options.staging, options.cold]) if (url !== undefined) assertStoreUrl(url);
   const lock = await lockFor(options);
+  let db: Database | undefined;
   try {
     const found = await openHome(options.root);
     if (found === undefined && !options.create) throw noHome(options.root);
     const home = found ?? await createHome(options.root, DEFAULT_CHOICES, options.now());
-    const db = await openHomeCatalog(home, options.env);
-    const session = await sessionOf(await atRealPath(home), db, options);
-    return { session, created: found === undefined, close: () => closeAll(db, lock) };
+    const catalog = db = await openHomeCatalog(home, options.env);
+    const session = await sessionOf(await atRealPath(home), catalog, options);
+    return { session, created: found === undefined, close: () => closeAll(catalog, lock) };
   } catch (error) {
+    db?.close();
     await lock?.release();
     throw error;
   }
@@ -128,6 +131,7 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const staging = options.staging ?? home.config.staging ?? defaultStore(home);
   const cold = options.cold ?? home.config.cold ?? defaultStore(home);
   const archive = await archiveIdentity(db);
+  if (options.lockFor !== undefined) [staging, cold].forEach(assertStoreUrl);
   const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,

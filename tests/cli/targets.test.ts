@@ -78,10 +78,10 @@ test("a file where a folder should stand is kept", () =>
   withUser(async (user) => {
     await twoPhotos(user);
     await put(user, "out/Photos", "mine");
-    await assertFails(user, ["restore", "**", "--to", user.path("out")], {
-      code: "store-denied",
-      says: /cannot write .*Photos/,
-      hint: /--to/,
+    await assertFails(user, ["restore", "a.jpg", "--to", user.path("out")], {
+      code: "exists",
+      says: /out\/Photos cannot be made a folder: a file is in the way/,
+      hint: /Move that file away/,
     });
     assert.equal(await readFile(user.path("out/Photos"), "utf8"), "mine");
   }));
@@ -90,11 +90,12 @@ test("a target that is a file is an error", () =>
   withUser(async (user) => {
     await twoPhotos(user);
     await writeFile(user.path("out"), "mine");
-    await assertFails(user, ["restore", "**", "--to", user.path("out")], {
-      code: "store-denied",
-      says: /cannot write .*out/,
+    await assertFails(user, ["restore", "a.jpg", "--to", user.path("out")], {
+      code: "exists",
+      says: /a file is in the way/,
       hint: /--to/,
     });
+    assert.equal(await readFile(user.path("out"), "utf8"), "mine");
   }));
 
 test("a symlink in the target is not written through", () =>

@@ -1,7 +1,7 @@
 /** The main job on real files: scan → stage → seal → restore. */
 
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { contents, put } from "../cli/files.ts";

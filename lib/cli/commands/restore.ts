@@ -77,7 +77,10 @@ function print(terminal: Terminal, report: RestoreReport, dryRun: boolean): void
   if (dryRun) return line(terminal, `Would restore ${amount(report.files, report.bytes)} to ${to}.`);
   if (report.restored > 0) line(terminal, `Restored ${count(report.restored, "file")} to ${to}.`);
   if (report.existing > 0) {
-    line(terminal, `${count(report.existing, "file")} were there already, with the right contents.`);
+    line(
+      terminal,
+      `${count(report.existing, "file was", "files were")} there already, with the right contents.`,
+    );
   }
   printFailures(terminal, report.failed);
 }
