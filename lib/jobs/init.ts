@@ -3,6 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { formatIdentityFile, generateKeyPair, type KeyKind, parseIdentityFile } from "../age/keys.ts";
+import { type ArchiveIdentity, openCatalog } from "../catalog/catalog.ts";
+import { makePrivateFile } from "../files.ts";
 import { checkRecipients } from "../age/header.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
 import { type ConfigChoices, renderConfig } from "../home/config.ts";
@@ -42,7 +44,15 @@ export async function createHome(root: string, choices: InitChoices, now: number
     identity: own?.text,
     recipients,
     config: renderConfig(choices),
+  }, async (paths) => {
+    await makePrivateFile(paths.catalog); // it will hold the file keys of unfinished uploads
+    (await openCatalog(paths.catalog, freshArchive())).close();
   });
+}
+
+/** The ids of an archive that begins now. */
+export function freshArchive(): ArchiveIdentity {
+  return { archive: randomBytes(16).toString("hex"), opaqueKey: randomBytes(32).toString("hex") };
 }
 
 async function identityFor(

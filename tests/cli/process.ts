@@ -8,8 +8,9 @@ import type { Result, User } from "./harness.ts";
 
 /** A script that runs. */
 export interface Running {
-  readonly child: ChildProcess;
-  /** What it leaves behind when it has ended; a signal counts as 128 and its number, as in a shell. */
+  /** Sends a signal. Not by `child.kill`, after which Deno reports the signal, however the child ended. */
+  signal(name: "SIGINT" | "SIGTERM" | "SIGKILL"): void;
+  /** What it leaves behind when it has ended. 137 stands for SIGKILL, as in a shell. */
   readonly ended: Promise<Result>;
 }
 
@@ -22,7 +23,10 @@ export function startScript(user: User, name: string, ...args: string[]): Runnin
     env: { ...process.env, NO_COLOR: "1", COLDFRAME_HOME: user.home, ...user.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  return { child, ended: outcome(child) };
+  return {
+    signal: (name) => void process.kill(pidOf(child), name),
+    ended: outcome(child),
+  };
 }
 
 async function outcome(child: ChildProcess): Promise<Result> {
@@ -31,5 +35,18 @@ async function outcome(child: ChildProcess): Promise<Result> {
   child.stdout?.setEncoding("utf8").on("data", (text: string) => out += text);
   child.stderr?.setEncoding("utf8").on("data", (text: string) => err += text);
   const [code, signal] = await once(child, "close");
-  return { code: code ?? (signal === "SIGKILL" ? 137 : 130), out, err };
+  if (code === null && signal !== "SIGKILL") throw new Error(`it died of ${signal}:\n${err}`);
+  return { code: code ?? 137, out, err };
+}
+
+/** Runs a script that must succeed. Its process has let go of every file when this returns. */
+export async function okScript(user: User, name: string, ...args: string[]): Promise<string> {
+  const { code, out, err } = await startScript(user, name, ...args).ended;
+  if (code !== 0) throw new Error(`${name} ended with ${code}:\n${err}`);
+  return out;
+}
+
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error("the script could not be started");
+  return child.pid; // never 0, which would mean our whole process group
 }
