@@ -54,8 +54,9 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** A table with a header line; the last column is not padded. */
+/** A table with a header line; the last column is not padded. Without rows there is no header either. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
   const widths = columns.map((column, i) =>
     Math.max(column.title.length, ...rows.slice(0, 10_000).map((row) => row[i]?.length ?? 0))
   );

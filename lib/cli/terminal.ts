@@ -46,9 +46,9 @@ export function warn(terminal: Terminal, text: string): void {
   terminal.err(`${styled(terminal, "yellow", "Warning:")} ${printable(text)}\n`);
 }
 
-/** One value as JSON, on one line. */
+/** One value as JSON, on one line. What is not known is null, so that the same keys are always there. */
 export function json(terminal: Terminal, value: unknown): void {
-  terminal.out(JSON.stringify(value) + "\n");
+  terminal.out(JSON.stringify(value, (_, part: unknown) => part === undefined ? null : part) + "\n");
 }
 
 /** An error as the user shall see it; with `debug`, the stack and what was underneath, too. */

@@ -14,7 +14,7 @@ export async function put(
 ): Promise<void> {
   const full = user.path(path);
   await mkdir(dirname(full), { recursive: true });
-  await writeFile(full, bytes);
+  await writeFile(full, bytes, { mode: 0o644 });
   await utimes(full, new Date(mtime), new Date(mtime));
 }
 

@@ -173,11 +173,6 @@ testOnDisk(
     await disk.remount("ro");
     await put(user, "Photos/b.jpg", "b");
     await assertFails(user, ["sync"], { code: "home", says: /cannot lock .*home/, hint: /is writable/ });
-    await assertFails(user, ["status"], {
-      code: "catalog",
-      says: /catalog\.db: cannot be opened for writing/,
-      hint: /copied elsewhere and named with --home/,
-    });
     await cp(`${disk.path}/home`, user.path("copy"), { recursive: true });
     await user.ok("restore", "**", "--to", user.path("out"), "--home", user.path("copy"));
     assert.deepEqual(await filesBelow(user.path("out")), ["Photos/a.jpg"]);

@@ -9,6 +9,7 @@ import { parseVolumeSize } from "../../home/config.ts";
 import { type Home, homeError, homePath, openHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
 import { createHome, type InitChoices } from "../../jobs/init.ts";
+import { assertStoreUrl } from "../../store/open.ts";
 import {
   addStoreFlags,
   type CommandContext,
@@ -17,7 +18,7 @@ import {
   newCommand,
   type StoreFlags,
 } from "../command.ts";
-import { json, line, styled, type Terminal } from "../terminal.ts";
+import { json, line, showError, styled, type Terminal } from "../terminal.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: string;
@@ -84,20 +85,18 @@ async function makeLocked(root: string, choices: InitChoices, now: number): Prom
 
 async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags): Promise<InitChoices> {
   const asks = terminal.interactive && flags.yes !== true && flags.json !== true;
-  const ask = async (question: string, preset: string): Promise<string> => {
-    if (!asks) return preset;
-    const answer = (await terminal.ask(`${question} [${preset}]: `))?.trim();
-    return answer === undefined || answer === "" ? preset : answer;
-  };
+  const ask = (question: string, preset: string, check: (answer: string) => void = () => {}) =>
+    asks ? askUntilRight(terminal, question, preset, check) : Promise.resolve(preset);
   const sources = dirs.length > 0
     ? dirs
     : splitList(await ask("Folders to protect, separated by commas", ""));
   const own = "a folder in the home";
-  const cold = flags.cold ?? storeAnswer(await ask("Where to keep volumes (store URL)", own), own);
+  const checkStore = (answer: string) => answer === own || assertStoreUrl(answer);
+  const cold = flags.cold ??
+    storeAnswer(await ask("Where to keep volumes (store URL)", own, checkStore), own);
   const staging = flags.staging ??
-    storeAnswer(await ask("Where single files wait (store URL)", cold ?? own), own);
-  const volumeSize = flags.volumeSize ?? await ask("Volume size", "5G");
-  parseVolumeSize(volumeSize, "volume size");
+    storeAnswer(await ask("Where single files wait (store URL)", cold ?? own, checkStore), own);
+  const volumeSize = flags.volumeSize ?? await ask("Volume size", "5G", checkVolumeSize);
   return {
     sources: sources.map((dir) => resolve(dir)),
     cold,
@@ -107,6 +106,31 @@ async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags)
     recipients: flags.recipient,
     makeIdentity: flags.identity,
   };
+}
+
+/** Asks one question until the answer can be used; an empty answer, or the end of input, is the preset. */
+async function askUntilRight(
+  terminal: Terminal,
+  question: string,
+  preset: string,
+  check: (answer: string) => void,
+): Promise<string> {
+  for (;;) {
+    const answer = (await terminal.ask(preset === "" ? `${question}: ` : `${question} [${preset}]: `))
+      ?.trim();
+    if (answer === undefined || answer === "") return preset;
+    try {
+      check(answer);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ColdframeError)) throw error;
+      showError(terminal, error, false);
+    }
+  }
+}
+
+function checkVolumeSize(text: string): void {
+  parseVolumeSize(text, "volume size");
 }
 
 function splitList(text: string): string[] {

@@ -137,26 +137,31 @@ async function protect(context: CommandContext, flags: ProtectFlags): Promise<vo
   const { terminal } = context;
   await withSession(context, flags, { lockFor: "key protect" }, async (session) => {
     const path = session.home.paths.identity;
-    const armored = await protectedIdentity(terminal, path, flags.workFactor);
-    await writeFileDurably(path, armored, { mode: 0o600, replace: true });
+    const { armored, already } = await protectedIdentity(terminal, path, flags.workFactor);
+    if (!already) await writeFileDurably(path, armored, { mode: 0o600, replace: true });
     if (flags.toStore === true) await keepInStore(session, armored);
     context.finish(EXIT.done);
     if (flags.json === true) {
       return json(terminal, { identity: path, protected: true, inStore: flags.toStore === true });
     }
-    line(
-      terminal,
-      `${path} is protected by your passphrase now. Without the passphrase it cannot be read: keep a printed key, too.`,
-    );
+    line(terminal, `${path} is protected by your passphrase ${already ? "already" : "now"}.`);
+    line(terminal, "Without the passphrase it cannot be read: keep a printed key, too.");
     if (flags.toStore === true) line(terminal, `A copy is in ${(await session.cold()).url}.`);
   });
 }
 
-async function protectedIdentity(terminal: Terminal, path: string, workFactor: number): Promise<string> {
+/** The identity under a passphrase; one that is protected already stays as it is, once it was opened. */
+async function protectedIdentity(
+  terminal: Terminal,
+  path: string,
+  workFactor: number,
+): Promise<{ armored: string; already: boolean }> {
   const pairs = await readIdentities(path, passphraseAsker(terminal));
-  if (isProtected(await readFile(path))) return await readFile(path, "utf8");
+  const file = await readFile(path);
+  if (isProtected(file)) return { armored: file.toString("utf8"), already: true };
   const text = pairs.map((pair) => formatIdentityFile(pair, terminal.now())).join("");
-  return await protectIdentity(text, await newPassphrase(terminal), workFactor);
+  const armored = await protectIdentity(text, await newPassphrase(terminal), workFactor);
+  return { armored, already: false };
 }
 
 async function keepInStore(session: Session, armored: string): Promise<void> {

@@ -62,7 +62,14 @@ export function lsCommand(context: CommandContext): Command {
 type Show = (terminal: Terminal, session: Session, flags: Flags) => Promise<void>;
 
 async function run(context: CommandContext, flags: Flags, show: Show): Promise<void> {
-  await withSession(context, flags, {}, (session) => show(context.terminal, session, flags));
+  let empty = true;
+  const out = (text: string) => {
+    empty = false;
+    context.terminal.out(text);
+  };
+  const terminal = { ...context.terminal, out, now: () => context.terminal.now() };
+  await withSession(context, flags, {}, (session) => show(terminal, session, flags));
+  if (empty && flags.json !== true) context.terminal.err("There is nothing to list.\n");
   context.finish(EXIT.done);
 }
 

@@ -277,7 +277,7 @@ const REFUSALS = 3;
 
 function notStored(path: string): ColdframeError {
   return new ColdframeError("object-missing", `${path} is not stored anywhere yet`, {
-    hint: "It was seen, but no sync has stored it so far.",
+    hint: "It was seen by a scan only. Run `coldframe sync` while its folder is there.",
   });
 }
 
