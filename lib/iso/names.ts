@@ -119,10 +119,17 @@ const FOLDED =
 const LONGEST_STEM = 8;
 const LONGEST_SUFFIX = 3;
 
-/** The text in upper case with everything but d-characters (ECMA-119 7.4.1) as `_`. */
+/** What each ASCII character becomes: upper case, digits and `_` as they are, everything else `_`. */
+const D_CHARACTERS = Array.from(
+  { length: 128 },
+  (_, code) => String.fromCharCode(code).toUpperCase().replace(/[^A-Z0-9]/, "_"),
+);
+
+/** The text in d-characters (ECMA-119 7.4.1). */
 function dCharacters(text: string): string {
-  // What is not ASCII goes first: beyond it, upper case has rules of its own and changes lengths.
-  return text.replace(/[^ -~]/g, "_").toUpperCase().replace(/[^A-Z0-9_]/g, "_");
+  let out = "";
+  for (let i = 0; i < text.length; i++) out += D_CHARACTERS[text.charCodeAt(i)] ?? "_";
+  return out;
 }
 
 /**

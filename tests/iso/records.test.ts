@@ -9,16 +9,16 @@ import {
   pathTableRecord,
   recordLength,
   SELF,
-} from "../../lib/iso/directory_record.ts";
+} from "../../lib/iso/directory-record.ts";
 import { ascii, SECTOR, utf16be } from "../../lib/iso/fields.ts";
-import { ce, er, nm, px, sl, sp, systemUse, tf } from "../../lib/iso/rock_ridge.ts";
+import { ce, er, nm, px, sl, sp, systemUse, tf } from "../../lib/iso/rock-ridge.ts";
 import { recordTime, udfTime, volumeTime } from "../../lib/iso/times.ts";
 import {
   jolietDescriptor,
   primaryDescriptor,
   recognition,
   terminator,
-} from "../../lib/iso/volume_descriptors.ts";
+} from "../../lib/iso/volume-descriptors.ts";
 import { NOON } from "./images.ts";
 
 function same(actual: Uint8Array, hex: string): void {

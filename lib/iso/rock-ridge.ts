@@ -5,8 +5,8 @@
  */
 
 import { concat, utf8 } from "../bytes.ts";
-import { both32, putAscii, SECTOR, viewOf } from "./fields.ts";
-import { LONGEST_RECORD } from "./directory_record.ts";
+import { both32, putAscii, SECTOR } from "./fields.ts";
+import { LONGEST_RECORD } from "./directory-record.ts";
 import { recordTime } from "./times.ts";
 
 /** The lengths of the fields that have only one. */
@@ -50,11 +50,10 @@ export function er(): Uint8Array {
 /** PX: mode and link count; user and group are 0 (RRIP 1.10 4.1.1, without the serial number of 1.12). */
 export function px(mode: number, links: number): Uint8Array {
   const bytes = field("PX", PX_LENGTH);
-  const view = viewOf(bytes);
-  both32(view, 4, mode);
-  both32(view, 12, links);
-  both32(view, 20, 0);
-  both32(view, 28, 0);
+  both32(bytes, 4, mode);
+  both32(bytes, 12, links);
+  both32(bytes, 20, 0);
+  both32(bytes, 28, 0);
   return bytes;
 }
 
@@ -77,10 +76,9 @@ export function nm(piece: Uint8Array, more: boolean): Uint8Array {
 /** CE: where the system use area continues (SUSP 5.1). */
 export function ce(block: number, offset: number, length: number): Uint8Array {
   const bytes = field("CE", CE_LENGTH);
-  const view = viewOf(bytes);
-  both32(view, 4, block);
-  both32(view, 12, offset);
-  both32(view, 20, length);
+  both32(bytes, 4, block);
+  both32(bytes, 12, offset);
+  both32(bytes, 20, length);
   return bytes;
 }
 
