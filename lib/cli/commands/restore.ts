@@ -118,13 +118,13 @@ function printImageFacts(terminal: Terminal, report: ImageRestoreReport, encrypt
 
 /** Honest words: what is said to be proven was compared with a SHA-256 that came with the image. */
 function proofOf({ proof, restored, existing, unproven }: ImageRestoreReport, encrypted: boolean): string {
-  const proven = restored + existing - unproven;
+  const files = restored + existing;
   if (unproven === 0) return `Each was proven by its SHA-256 in the ${proof} of the image.`;
   const seal = encrypted ? ", but that the image is as it was encrypted" : "";
   if (proof === "none") {
     return `Nothing proves their bytes${seal}: the image has no MANIFEST.jsonl and no SHA256SUMS.`;
   }
-  return `${count(proven, "file")} proven by SHA-256; ${proof} names no hash of the other ${unproven}.`;
+  return `${files - unproven} of ${count(files, "file")} proven by SHA-256; ${proof} does not name the others.`;
 }
 
 function print(terminal: Terminal, report: RestoreReport, dryRun: boolean): void {
