@@ -257,7 +257,8 @@ async function completeUpload(
 function confirm(key: string, info: ObjectInfo, size: number, own: string): SentObject {
   if (info.size !== size) throw mismatch(key, `its size (${info.size} bytes instead of ${size})`);
   if (agree(info.checksum, own) === false) throw mismatch(key, "its checksum");
-  return { size, checksum: own };
+  // The store's own form is the one that it can be asked for again.
+  return { size, checksum: info.checksum ?? own };
 }
 
 function mismatch(key: string, what: string): StoreError {

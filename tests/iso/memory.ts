@@ -5,7 +5,7 @@ import { layoutImage } from "../../lib/iso/image.ts";
 import type { ImageEntry } from "../../lib/types.ts";
 import { NOON } from "./images.ts";
 
-const FILES = 120_000;
+const FILES = 40_000;
 
 function used(): number {
   const collect: unknown = Reflect.get(globalThis, "gc");

@@ -253,7 +253,7 @@ test("of an image that was cut short, what is whole comes back and the rest is n
     assert.equal(code, 3);
     assert.match(out, /Nothing proves their bytes/);
     assert.match(err, /MANIFEST\.jsonl in the image cannot be used/);
-    assert.match(err, /not restored: Photos/);
+    assert.match(err, /not restored: the image has Photos/);
     const [restored, original] = [
       await contents(user.path("out/Photos")),
       await contents(user.path("Photos")),

@@ -14,10 +14,11 @@ import {
   withSession,
 } from "../command.ts";
 import { amount, count, printable } from "../format.ts";
+import { defaultHint } from "../hints.ts";
 import { addIdentityFlag, type IdentityFlags, imageOption, withImage } from "../image.ts";
 import { passphraseAsker } from "../passphrase.ts";
 import { progressReporter } from "../progress.ts";
-import { json, line, type Terminal, warn } from "../terminal.ts";
+import { complain, json, line, type Terminal, warn } from "../terminal.ts";
 
 interface Flags extends GlobalFlags, IdentityFlags {
   readonly to: string;
@@ -36,7 +37,7 @@ export function restoreCommand(context: CommandContext): Command {
     "restore",
     "Bring files back, each proven by its SHA-256. What is in the target folder is never replaced unless you say so.",
     "coldframe restore 'Pictures/2024/**' --to ~/Restored\n" +
-      "  coldframe restore '**' --image volume.iso.age --identity key.txt --to ~/Restored",
+      "  coldframe restore '**' --image volume.iso.age --to ~/Restored",
   );
   return addIdentityFlag(command)
     .argument("<pattern...>", "names, paths or patterns with *, ? and ** ('**' is everything)")
@@ -97,6 +98,7 @@ async function runOnImage(
     if (quiet) json(terminal, { dryRun, ...report });
     else {
       print(terminal, report, dryRun);
+      if (dryRun) printFailures(terminal, report.failed);
       printImageFacts(terminal, report, image.encrypted);
     }
     const found = dryRun ? report.files : report.folders + report.links;
@@ -124,20 +126,33 @@ function proofOf({ proof, restored, existing, unproven }: ImageRestoreReport, en
   if (proof === "none") {
     return `Nothing proves their bytes${seal}: the image has no MANIFEST.jsonl and no SHA256SUMS.`;
   }
-  return `${files - unproven} of ${count(files, "file")} proven by SHA-256; ${proof} does not name the others.`;
+  return `${files - unproven} of ${
+    count(files, "file")
+  } proven by SHA-256; ${proof} does not name the others.`;
 }
 
 function print(terminal: Terminal, report: RestoreReport, dryRun: boolean): void {
   const to = printable(report.to);
   if (dryRun) return line(terminal, `Would restore ${amount(report.files, report.bytes)} to ${to}.`);
-  for (const { path, reason } of report.failed) warn(terminal, `not restored: ${path}: ${reason}`);
   if (report.restored > 0) line(terminal, `Restored ${count(report.restored, "file")} to ${to}.`);
   if (report.existing > 0) {
-    line(terminal, `${count(report.existing, "file")} were there already, with the right contents.`);
+    line(
+      terminal,
+      `${count(report.existing, "file was", "files were")} there already, with the right contents.`,
+    );
   }
-  if (report.failed.length > 0) {
-    line(terminal, `${count(report.failed.length, "file")} could not be restored.`);
+  printFailures(terminal, report.failed);
+}
+
+/** Each file that did not come back, how many they are, and what can be done. */
+function printFailures(terminal: Terminal, failed: RestoreReport["failed"]): void {
+  const [first] = failed;
+  if (first === undefined) return;
+  for (const { path, reason } of failed) {
+    warn(terminal, `not restored: ${reason.includes(path) ? reason : `${path}: ${reason}`}`);
   }
+  const hints = new Set(failed.map(({ hint, code }) => hint ?? defaultHint(code)));
+  complain(terminal, `${count(failed.length, "file")} could not be restored`, [...hints].join(" "));
 }
 
 /**

@@ -4,11 +4,11 @@
  */
 
 import { createHash } from "node:crypto";
-import { ColdframeError, hasCode, messageOf } from "../../errors.ts";
+import { ColdframeError, hasCode } from "../../errors.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import type { Meter, Reporter } from "../report.ts";
 import { copyFiles, readExtents } from "../restore/copy.ts";
-import type { RestoreReport } from "../restore/restore.ts";
+import { type FailedFile, failedFile, type RestoreReport } from "../restore/restore.ts";
 import type { Selection } from "../restore/select.ts";
 import { Target } from "../restore/target.ts";
 import {
@@ -71,7 +71,7 @@ class ImageRestoring {
   readonly #target: Target;
   readonly #chosen = new Chosen();
   readonly #elsewhere: { path: string; volume: string }[] = [];
-  readonly #failed: { path: string; reason: string }[] = [];
+  readonly #failed: FailedFile[] = [];
   #restored = 0;
   #existing = 0;
   #folders = 0;
@@ -201,9 +201,15 @@ class ImageRestoring {
   }
 
   #fail(path: string, error: unknown): void {
-    this.#failed.push({ path: path === "" ? "/" : path, reason: messageOf(error) });
+    const failed = failedFile(path === "" ? "/" : path, error);
+    this.#failed.push(
+      failed.code === "damaged" || failed.code === "image" ? { ...failed, hint: OTHER_COPY } : failed,
+    );
   }
 }
+
+const OTHER_COPY =
+  "Try another copy of this volume. `bsdtar -xf` takes the bytes out of an .iso as they are, right or wrong.";
 
 /** A full disk stays full. */
 function throwIfFatal(error: unknown): void {

@@ -126,7 +126,7 @@ export class Target {
 
   /**
    * Makes a symbolic link. Links must come after all files: none of them is then ever written through, not
-   * even where the disk takes two names for one (`A` and `a`, `é` and `é`).
+   * even where the disk takes two names for one (`A` and `a`, or `é` in one and in two characters).
    *
    * @returns false when that very link is there already
    * @throws ColdframeError `exists` when something else stands there
@@ -147,7 +147,9 @@ export class Target {
   async #ensureFolder(path: string): Promise<void> {
     if (this.#folders.has(path)) return;
     if (path === this.root) {
-      await makeFolder(path, 0o755);
+      await makeFolder(path, 0o755).catch((error) => {
+        throw ["EEXIST", "ENOTDIR"].includes(systemCode(error) ?? "") ? inTheWay(path, false, error) : error;
+      });
     } else {
       await this.#ensureFolder(dirname(path));
       await this.#enter(path);
