@@ -56,24 +56,45 @@ export function encodeManifest(manifest: Manifest): string {
   return lines.join("\n") + "\n";
 }
 
+/** Whether a text is a manifest of ours, of this version or another: other programs use the name, too. */
+export function isManifest(text: string): boolean {
+  return text.startsWith('{"format":"coldframe-manifest/');
+}
+
 /**
  * Reads a manifest.
  *
  * @throws ColdframeError `damaged` naming the line
  */
 export function parseManifest(text: string): Manifest {
-  const lines = text.split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  const [first, ...rest] = lines.map((line, i) => parseLine(line, i + 1));
-  if (first === undefined) throw damaged(1, "is empty");
-  const header = parseHeader(first);
-  const rows = rest.map((row, i) => parseRow(row, i + 2));
-  const files = rows.filter((row) => "offset" in row);
-  const references = rows.filter((row) => "volume" in row);
+  let header: ManifestHeader | undefined;
+  const files: ManifestFile[] = [];
+  const references: ManifestReference[] = [];
+  let number = 0;
+  for (const line of linesOf(text)) {
+    const json = parseLine(line, ++number);
+    if (header === undefined) {
+      header = parseHeader(json);
+      continue;
+    }
+    const row = parseRow(json, number);
+    if ("offset" in row) files.push(row);
+    else references.push(row);
+  }
+  if (header === undefined) throw damaged(1, "is missing");
   if (files.length !== header.files || references.length !== header.references) {
-    throw damaged(lines.length, `lists ${files.length} files, its header says ${header.files}`);
+    throw damaged(number, `is the last, after ${files.length} of ${header.files} files`);
   }
   return { header, files, references };
+}
+
+/** One line after the other: a listing of nothing but line breaks must not become an array of them. */
+function* linesOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf("\n", at);
+    yield text.slice(at, end < 0 ? text.length : end);
+    at = end < 0 ? text.length : end + 1;
+  }
 }
 
 /** `SHA256SUMS` in GNU format: names with a newline or backslash are escaped and their line starts with `\`. */
@@ -82,6 +103,28 @@ export function encodeSums(files: readonly { readonly path: string; readonly sha
     const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\r", "\\r");
     return `${escaped === path ? "" : "\\"}${sha256}  ${escaped}\n`;
   }).join("");
+}
+
+/**
+ * Reads sums as GNU `sha256sum` writes them, in text or binary mode. Other lines are passed over, as
+ * `sha256sum -c` does.
+ *
+ * @returns the hash of each path, both as in the text but for a leading `./`
+ */
+export function parseSums(text: string): Map<string, string> {
+  const sums = new Map<string, string>();
+  for (const line of linesOf(text)) {
+    const match = /^(\\?)([0-9a-fA-F]{64}) [ *](.+?)\r?$/.exec(line);
+    if (match === null) continue;
+    const [, escaped, sha256 = "", written = ""] = match;
+    const path = escaped === "" ? written : written.replace(/\\([nr\\])/g, unescape);
+    sums.set(path.replace(/^(\.\/)+/, ""), sha256.toLowerCase());
+  }
+  return sums;
+}
+
+function unescape(_: string, letter: string): string {
+  return letter === "n" ? "\n" : letter === "r" ? "\r" : "\\";
 }
 
 type Json = Record<string, unknown>;
@@ -118,6 +161,8 @@ function parseRow(row: Json, number: number): ManifestFile | ManifestReference {
     sha256: text(row, "sha256", number),
   };
   if (!/^[0-9a-f]{64}$/.test(common.sha256)) throw damaged(number, "has no SHA-256");
+  if (!/^[0-7]{4}$/.test(common.mode)) throw damaged(number, "has no mode");
+  if (Number.isNaN(Date.parse(common.mtime))) throw damaged(number, "has no mtime");
   return "volume" in row
     ? { ...common, volume: text(row, "volume", number) }
     : { ...common, offset: integer(row, "offset", number) };
