@@ -127,19 +127,19 @@ async function assertThere(path: string): Promise<void> {
 async function sessionOf(home: Home, db: Database, options: OpenOptions): Promise<Session> {
   const { signal, report, now, env } = options;
   const stores = new Map<string, Promise<Store>>();
+  const storeContext: StoreContext = {
+    env,
+    fetch,
+    signal,
+    now,
+    home: home.paths.root,
+    warn: (line: string) => report.warn(line),
+  };
   const storeAt = (given: string) => {
     const url = canonicalUrl(given, env);
     const known = stores.get(url);
     if (known !== undefined) return known;
-    const context = {
-      env,
-      fetch,
-      signal,
-      now,
-      home: home.paths.root,
-      warn: (line: string) => report.warn(line),
-    };
-    const opened = openOnce(db, url, context);
+    const opened = openOnce(db, url, storeContext);
     stores.set(url, opened);
     return opened;
   };
@@ -156,6 +156,8 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
     report,
     signal,
     now,
+    urls: { staging: canonicalUrl(staging, env), cold: canonicalUrl(cold, env) },
+    storeContext,
     storeAt,
     staging: () => storeAt(staging),
     cold: () => storeAt(cold),
