@@ -8,6 +8,8 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { archiveIdentity, openCatalog } from "../../lib/catalog/catalog.ts";
 import { COPIED_TABLES, copyCatalog, SECRET_TABLES } from "../../lib/catalog/copy.ts";
+import { versionPages } from "../../lib/catalog/look.ts";
+import { waitingFiles } from "../../lib/catalog/volumes.ts";
 import { connect, type Database } from "../../lib/catalog/database.ts";
 import { decryptBytes } from "../../lib/age/stream.ts";
 import { parseIdentityFile } from "../../lib/age/keys.ts";
@@ -229,6 +231,29 @@ testServer("a copy by queries pages through more rows than one answer holds", as
     [[count, sum]],
   );
   copy.close();
+  db.close();
+});
+
+testServer("more rows than a server sends in one answer are read page by page, in order", async (server) => {
+  const db = await openCatalog(server.url, ARCHIVE, server.token);
+  const count = 12_000;
+  await db.write([
+    { sql: "INSERT INTO sources (id, box, name, path, added) VALUES (1, 'box', 'Photos', '/photos', 0)" },
+    {
+      sql: `INSERT INTO contents (id, sha256, size)
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+            SELECT i, printf('%064x', i), i FROM n`,
+    },
+    {
+      sql: `INSERT INTO versions (source, path, content, mtime, ctime, inode, mode, seen)
+            SELECT 1, printf('%0900d', id), id, ${count} - id, 0, '', 420, 0 FROM contents`,
+    },
+  ]);
+  const files = await waitingFiles(db, "box");
+  assert.deepEqual(files.map(({ mtime }) => mtime), Array.from({ length: count }, (_, i) => i));
+  let seen = 0;
+  for await (const page of versionPages(db)) seen += page.length;
+  assert.equal(seen, count);
   db.close();
 });
 
