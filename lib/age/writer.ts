@@ -85,6 +85,20 @@ export class AgeWriter {
     return out.subarray(offset - start, end - start);
   }
 
+  /**
+   * Where a stretch of plaintext begins to matter: the file offset of the first byte whose chunk takes
+   * plaintext from `plainOffset` on.
+   */
+  offsetOf(plainOffset: number): number {
+    return this.#chunkOffset(Math.floor(plainOffset / CHUNK_SIZE));
+  }
+
+  /** How many bytes of plaintext making everything before the file offset `end` takes. */
+  plainBefore(end: number): number {
+    const chunks = Math.max(0, Math.ceil((end - this.#chunksAt) / SEALED_CHUNK_SIZE));
+    return Math.min(chunks * CHUNK_SIZE, this.#plain.size);
+  }
+
   /** The file offset of a chunk; that of the chunk after the last is the end of the file. */
   #chunkOffset(chunk: number): number {
     return Math.min(this.#chunksAt + chunk * SEALED_CHUNK_SIZE, this.size);

@@ -14,8 +14,8 @@ import type { Store } from "../store/store.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";
 import { stagedKey } from "./object-keys.ts";
 import { inParallel } from "./pool.ts";
-import { encrypted, ledgerOf } from "./seal.ts";
-import { sendObject } from "./send.ts";
+import { abortBegun, encrypted, ledgerOf } from "./seal.ts";
+import { sendObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 
 /** What staging did. */
@@ -113,8 +113,9 @@ class Staging {
           onDone(file.size);
         } catch (error) {
           if (hasCode(error, "store-full")) full = true;
-          else if (error instanceof SourceChangedError) dropped.push(this.#noteChanged(error, upload));
-          else throw error;
+          else if (error instanceof SourceChangedError || error instanceof SpoiltUploadError) {
+            dropped.push(await this.#drop(file, error, upload));
+          } else throw error;
         }
       });
     } finally {
@@ -123,8 +124,14 @@ class Staging {
     return !full;
   }
 
-  #noteChanged(error: SourceChangedError, upload: PendingUpload): number {
-    this.#changed.push({ path: error.path, reason: error.message });
+  async #drop(
+    file: WaitingFile,
+    error: SourceChangedError | SpoiltUploadError,
+    upload: PendingUpload,
+  ): Promise<number> {
+    await abortBegun(this.#session, this.#store, upload.id);
+    const path = error instanceof SourceChangedError ? error.path : absolutePath(file.root, file.below);
+    this.#changed.push({ path, reason: error.message });
     return upload.id;
   }
 
@@ -208,6 +215,7 @@ function plainOf(file: WaitingFile, reader: ContentReader) {
       if (length > 0) await reader.fill(out, content, offset);
       return out;
     },
+    unprovenFrom: (end: number) => end < file.size ? 0 : end,
     settle: () => reader.settle(),
   };
 }

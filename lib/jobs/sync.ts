@@ -105,6 +105,7 @@ class Syncing {
    * @returns whether a file turned out to have changed, so that another round is worth its while
    */
   async #storeOnce(): Promise<boolean> {
+    this.#changed.clear(); // the scan before this round has looked at them again
     const { volumes, rest, references } = await this.#plan();
     this.#noteStaged(await stageFiles(this.#session, rest));
     let clean = true;
@@ -143,7 +144,9 @@ class Syncing {
       this.#sealed.push(outcome.volume);
       return true;
     }
-    this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    if (outcome.kind === "changed") {
+      this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    } else this.#session.report.warn(`${outcome.error.message}; it is planned anew.`);
     return false;
   }
 }
