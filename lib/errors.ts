@@ -93,10 +93,13 @@ export class SourceChangedError extends ColdframeError {
   override readonly name = "SourceChangedError";
   /** The absolute path of the file that changed. */
   readonly path: string;
+  /** The content that was expected there. */
+  readonly sha256: string;
 
-  constructor(path: string, what: string, details: ErrorDetails = {}) {
+  constructor(path: string, sha256: string, what: string, details: ErrorDetails = {}) {
     super("source-changed", `${path} ${what} while it was being read`, details);
     this.path = path;
+    this.sha256 = sha256;
   }
 }
 

@@ -137,3 +137,16 @@ export async function endVersions(
     args: [now, ending, JSON.stringify(ids)],
   }]);
 }
+
+/**
+ * Makes the next scan hash the files again that are believed to hold a content: they turned out to hold
+ * something else, though their size and times are what was seen.
+ */
+export function distrustContent(box: string, sha256: string): Statement {
+  return {
+    sql: `UPDATE versions SET ctime = -1
+           WHERE ended IS NULL AND content = (SELECT id FROM contents WHERE sha256 = ?)
+             AND source IN (SELECT id FROM sources WHERE box = ?)`,
+    args: [sha256, box],
+  };
+}

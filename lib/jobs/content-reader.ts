@@ -154,12 +154,12 @@ function guarded<T>(content: ReadableContent, action: () => T): T {
 }
 
 function changed(content: ReadableContent): SourceChangedError {
-  return new SourceChangedError(content.path, "changed");
+  return new SourceChangedError(content.path, content.sha256, "changed");
 }
 
 function unreadable(content: ReadableContent, error: unknown): SourceChangedError {
   const what = systemCode(error) === "ENOENT" ? "disappeared" : `became unreadable (${messageOf(error)})`;
-  return new SourceChangedError(content.path, what, { cause: error });
+  return new SourceChangedError(content.path, content.sha256, what, { cause: error });
 }
 
 /** The absolute path of a file of a source. */

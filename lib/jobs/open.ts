@@ -10,7 +10,7 @@ import { makeFolder } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
-import { openStore } from "../store/open.ts";
+import { canonicalUrl, localFolder, openStore } from "../store/open.ts";
 import { rateLimited, RateLimiter, type RateSchedule } from "../store/rate.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
@@ -114,7 +114,8 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const stores = new Map<string, Promise<Store>>();
   const schedule = options.limitRate ?? home.config.limitRate;
   const limiter = schedule === undefined ? undefined : new RateLimiter(schedule); // one for all: they share the line
-  const storeAt = (url: string) => {
+  const storeAt = (given: string) => {
+    const url = canonicalUrl(given, env);
     const known = stores.get(url);
     if (known !== undefined) return known;
     const context = {
@@ -132,10 +133,12 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const staging = options.staging ?? home.config.staging ?? defaultStore(home);
   const cold = options.cold ?? home.config.cold ?? defaultStore(home);
   const archive = await archiveIdentity(db);
+  const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,
     db,
     archive,
+    localStores,
     report,
     signal,
     now,

@@ -160,9 +160,9 @@ class Scanning {
 
   /** Walks the source and gives what must be hashed; fills the tallies on the way. */
   async *#toHash(): AsyncGenerator<FoundFile[]> {
-    const { db, home, signal } = this.#session;
+    const { db, home, signal, localStores } = this.#session;
     const rules = IgnoreRules.of(home.config.ignore);
-    const exclude = [home.paths.root];
+    const exclude = [home.paths.root, ...localStores];
     const found = walk(this.#resolved.path, rules, this.#walked, { exclude, signal });
     const known = knownVersions(db, this.#source.id);
     for await (const batch of compare(known, found, this.#walked.unknown, this.#resolved)) {

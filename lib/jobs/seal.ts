@@ -19,6 +19,7 @@ import {
   type PendingUpload,
   uploadOfVolume,
 } from "../catalog/uploads.ts";
+import { distrustContent } from "../catalog/versions.ts";
 import {
   dropPlanned,
   findVolume,
@@ -89,9 +90,9 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
     const lost = error instanceof SourceChangedError || error instanceof SpoiltUploadError;
     if (!lost) throw error;
     await giveUp(session, store, volume, upload);
-    return error instanceof SourceChangedError
-      ? { kind: "changed", path: error.path, error }
-      : { kind: "spoilt", error };
+    if (error instanceof SpoiltUploadError) return { kind: "spoilt", error };
+    await session.db.write([distrustContent(session.home.box, error.sha256)]);
+    return { kind: "changed", path: error.path, error };
   } finally {
     await reader.close();
   }

@@ -17,6 +17,8 @@ export interface Session {
   cold(): Promise<Store>;
   /** The store of that URL, for objects that were put elsewhere than today's settings say. */
   storeAt(url: string): Promise<Store>;
+  /** Folders of the stores in use that are on this machine: a source must not swallow them. */
+  readonly localStores: readonly string[];
   readonly report: Reporter;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;

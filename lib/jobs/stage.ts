@@ -6,8 +6,10 @@
 import { newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import type { Bytes } from "../bytes.ts";
+import type { Statement } from "../catalog/database.ts";
 import { markStaged, stagedContents, type StagedObject, startStaging } from "../catalog/staged.ts";
 import { forgetUpload, type PendingUpload, pendingUploads } from "../catalog/uploads.ts";
+import { distrustContent } from "../catalog/versions.ts";
 import type { WaitingFile } from "../catalog/volumes.ts";
 import { hasCode, SourceChangedError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
@@ -101,7 +103,7 @@ class Staging {
   async stage(batch: readonly WaitingFile[], onDone: (bytes: number) => void): Promise<boolean> {
     const uploads = await this.#uploadsFor(batch);
     const confirmed: Confirmed[] = [];
-    const dropped: number[] = [];
+    const dropped: Statement[] = [];
     let full = false;
     const limits = { width: 8, budget: BATCH_BYTES, cost: (file: WaitingFile) => file.size };
     try {
@@ -114,7 +116,7 @@ class Staging {
         } catch (error) {
           if (hasCode(error, "store-full")) full = true;
           else if (error instanceof SourceChangedError || error instanceof SpoiltUploadError) {
-            dropped.push(await this.#drop(file, error, upload));
+            dropped.push(...await this.#drop(file, error, upload));
           } else throw error;
         }
       });
@@ -128,21 +130,24 @@ class Staging {
     file: WaitingFile,
     error: SourceChangedError | SpoiltUploadError,
     upload: PendingUpload,
-  ): Promise<number> {
+  ): Promise<Statement[]> {
     await abortBegun(this.#session, this.#store, upload.id);
     const path = error instanceof SourceChangedError ? error.path : absolutePath(file.root, file.below);
     this.#changed.push({ path, reason: error.message });
-    return upload.id;
+    const again = error instanceof SourceChangedError
+      ? [distrustContent(this.#session.home.box, error.sha256)]
+      : [];
+    return [...forgetUpload(upload.id), ...again];
   }
 
   /** Writes down what was confirmed, also when the batch ended in an error. */
   async #finish(
     confirmed: readonly Confirmed[],
-    dropped: readonly number[],
+    dropped: readonly Statement[],
     batch: readonly WaitingFile[],
   ): Promise<void> {
     await markStaged(this.#session.db, confirmed);
-    await this.#session.db.write(dropped.flatMap(forgetUpload));
+    await this.#session.db.write(dropped);
     const sizes = new Map(batch.map((file) => [file.content, file.size]));
     this.#staged += confirmed.length;
     this.#bytes += confirmed.reduce((sum, object) => sum + (sizes.get(object.content) ?? 0), 0);

@@ -105,10 +105,9 @@ class Syncing {
    * @returns whether a file turned out to have changed, so that another round is worth its while
    */
   async #storeOnce(): Promise<boolean> {
-    this.#changed.clear(); // the scan before this round has looked at them again
+    this.#changed.clear(); // what changed in the round before has been looked at again since
     const { volumes, rest, references } = await this.#plan();
-    this.#noteStaged(await stageFiles(this.#session, rest));
-    let clean = true;
+    let clean = this.#noteStaged(await stageFiles(this.#session, rest));
     for (const volume of await unfinishedVolumes(this.#session)) {
       clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
     }
@@ -132,11 +131,12 @@ class Syncing {
     return { volumes: [...full, rest], rest: [], references };
   }
 
-  #noteStaged(report: StageReport): void {
+  #noteStaged(report: StageReport): boolean {
     this.#staged += report.staged;
     this.#stagedBytes += report.bytes;
     this.#unstaged = report.waiting;
     for (const problem of report.changed) this.#changed.set(problem.path, problem);
+    return report.changed.length === 0;
   }
 
   #note(outcome: SealOutcome): boolean {

@@ -78,7 +78,7 @@ export class VolumeReader implements RandomAccess {
       throw new ColdframeError("image", `entry ${index} of the image is not a file`);
     }
     const content = this.#contents.get(entry.content);
-    if (content === undefined) throw new SourceChangedError(entry.path, "disappeared");
+    if (content === undefined) throw new SourceChangedError(entry.path, entry.content, "disappeared");
     return content;
   }
 }

@@ -53,13 +53,17 @@ export async function openFile(
   context: StoreContext,
   options: FileStoreOptions = {},
 ): Promise<Store> {
-  const root = parseFileUrl(url, {
+  const disk = await Disk.open(fileStoreRoot(url, context.env), options.create ?? false, context, options);
+  return new FileStore(disk, options.partSize ?? PART_SIZE);
+}
+
+/** The absolute path of the folder of a `file:` URL. @throws StoreError `store-url` */
+export function fileStoreRoot(url: string, env: StoreContext["env"]): string {
+  return parseFileUrl(url, {
     cwd: process.cwd(),
-    home: context.env["HOME"] ?? homedir(),
+    home: env["HOME"] ?? homedir(),
     windows: process.platform === "win32",
   });
-  const disk = await Disk.open(root, options.create ?? false, context, options);
-  return new FileStore(disk, options.partSize ?? PART_SIZE);
 }
 
 class FileStore implements Store {

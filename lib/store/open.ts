@@ -3,7 +3,7 @@
 import { StoreError } from "../errors.ts";
 import type { StoreContext } from "./context.ts";
 import { openDrive } from "./drive/drive.ts";
-import { openFile } from "./file.ts";
+import { fileStoreRoot, openFile } from "./file.ts";
 import { openS3 } from "./s3/s3.ts";
 import type { Store } from "./store.ts";
 
@@ -35,6 +35,25 @@ export async function openStore(
   const opener = scheme === undefined ? undefined : OPENERS.get(scheme);
   if (opener === undefined) throw unknown(url, scheme);
   return await opener(url, context, options);
+}
+
+/**
+ * The one spelling of a store URL, so that two of them can be compared: a folder by its absolute path.
+ *
+ * @throws StoreError `store-url`
+ */
+export function canonicalUrl(url: string, env: StoreContext["env"]): string {
+  const folder = localFolder(url, env);
+  return folder === undefined ? url : `file:${folder}`;
+}
+
+/**
+ * The absolute path of the folder of a `file:` store; undefined for a store of another kind.
+ *
+ * @throws StoreError `store-url`
+ */
+export function localFolder(url: string, env: StoreContext["env"]): string | undefined {
+  return /^file:/i.test(url) ? fileStoreRoot(url, env) : undefined;
 }
 
 /** The text of the URL stays out: where the scheme is wrong, anything may stand in it. */
