@@ -33,6 +33,8 @@ export class AgeWriter {
   readonly #plain: RandomAccess;
   /** Bytes before the first chunk. */
   readonly #chunksAt: number;
+  /** For the batch in use, and for the one that is read meanwhile. */
+  #buffers: readonly [Bytes, Bytes] | undefined;
   #straddler: Straddler | undefined;
 
   /** For `open`, and for tests that bring a key whose cipher errs. */
@@ -141,22 +143,38 @@ export class AgeWriter {
     return endChunk === chunkCount(this.#plain.size);
   }
 
-  /** The plaintext of chunks `first` to `end`, with the next batch being read while one is in use. */
+  /**
+   * The plaintext of chunks `first` to `end`, with the next batch being read while one is in use. A batch
+   * is good until the next one is asked for.
+   */
   async *#batches(first: number, end: number): AsyncGenerator<Bytes> {
-    let ahead = first < end ? this.#read(first, end) : undefined;
-    for (let chunk = first + BATCH; ahead !== undefined; chunk += BATCH) {
-      const plain = await ahead;
-      ahead = chunk < end ? this.#read(chunk, end) : undefined;
-      // If sealing fails first, nobody waits for this read any more; its own failure must not end the process.
-      ahead?.catch(() => {});
-      yield plain;
+    if (first >= end) return;
+    let [free, other] = this.#buffers ??= this.#newBuffers();
+    let ahead: Promise<Bytes> | undefined = this.#read(first, end, free);
+    try {
+      for (let chunk = first + BATCH; ahead !== undefined; chunk += BATCH) {
+        const plain = await ahead;
+        [free, other] = [other, free];
+        ahead = chunk < end ? this.#read(chunk, end, free) : undefined;
+        // If sealing fails first, nobody waits for this read any more; its own failure must not end the process.
+        ahead?.catch(() => {});
+        yield plain;
+      }
+    } finally {
+      await ahead?.catch(() => {}); // it still fills a buffer that the next part will use
     }
   }
 
-  async #read(chunk: number, end: number): Promise<Bytes> {
+  #newBuffers(): readonly [Bytes, Bytes] {
+    const size = Math.min(BATCH * CHUNK_SIZE, this.#plain.size);
+    const needsTwo = this.#plain.size > BATCH * CHUNK_SIZE;
+    return [new Uint8Array(size), new Uint8Array(needsTwo ? size : 0)];
+  }
+
+  async #read(chunk: number, end: number, into: Bytes): Promise<Bytes> {
     const offset = chunk * CHUNK_SIZE;
     const length = Math.min(Math.min(chunk + BATCH, end) * CHUNK_SIZE, this.#plain.size) - offset;
-    const plain = await this.#plain.readAt(offset, length);
+    const plain = await this.#plain.readAt(offset, length, into);
     if (plain.length !== length) throw new RangeError(`asked for ${length} bytes, got ${plain.length}`);
     return plain;
   }

@@ -208,7 +208,7 @@ export async function encrypted(
   upload: Envelope & { readonly key: string },
   plain: {
     readonly size: number;
-    readAt(offset: number, length: number): Promise<Bytes>;
+    readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
     /** As in `VolumeReader`. */
     unprovenFrom(end: number): number;
     settle(): Promise<void>;

@@ -215,8 +215,8 @@ function plainOf(file: WaitingFile, reader: ContentReader) {
   const content = { sha256: file.sha256, size: file.size, path: absolutePath(file.root, file.below) };
   return {
     size: file.size,
-    async readAt(offset: number, length: number): Promise<Bytes> {
-      const out = new Uint8Array(length);
+    async readAt(offset: number, length: number, into?: Bytes): Promise<Bytes> {
+      const out = into?.subarray(0, length) ?? new Uint8Array(length);
       if (length > 0) await reader.fill(out, content, offset);
       return out;
     },
