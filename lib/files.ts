@@ -51,6 +51,19 @@ export async function writeFileDurably(
   }
 }
 
+/**
+ * Makes an empty file that only its owner may read, if there is none: for files that a library would make
+ * with the permissions of any other file. One that is there is not even opened, as closing it again would
+ * drop the locks that this process holds on it (POSIX, fcntl).
+ */
+export async function makePrivateFile(path: string): Promise<void> {
+  try {
+    await (await open(path, "wx", 0o600)).close();
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
+}
+
 /** A path as a `file:` address for SQLite: `%`, `?` and `#` would otherwise be read as parts of a URL. */
 export function databaseUrl(path: string): string {
   return "file:" + encodeURI(path.replaceAll("\\", "/")).replace(/[?#]/g, encodeURIComponent);

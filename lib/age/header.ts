@@ -102,8 +102,12 @@ export function assertHeaderOf(header: Uint8Array, fileKey: Uint8Array, name: st
   );
 }
 
-/** Each recipient in its one spelling, once. */
-function checkRecipients(texts: readonly string[]): readonly string[] {
+/**
+ * Each recipient in its one spelling, once.
+ *
+ * @throws ColdframeError `key-missing` for none; `key-invalid` for a mistyped one, mixed kinds, too many
+ */
+export function checkRecipients(texts: readonly string[]): readonly string[] {
   const parsed = texts.map(parseRecipient);
   if (parsed.length === 0) throw new ColdframeError("key-missing", "there is no recipient to encrypt to");
   if (new Set<KeyKind>(parsed.map(({ kind }) => kind)).size > 1) {
@@ -250,7 +254,9 @@ function wrongKey(unlock: Unlock, kinds: readonly string[], name: string): Coldf
   }
   const tried = "passphrase" in unlock ? "a passphrase does not open it" : noneOf(unlock.identities.length);
   return new ColdframeError("key-wrong", `${name}: ${tried}; it is encrypted to ${describeKinds(kinds)}`, {
-    hint: "give the identity file that belongs to one of its recipients (--identity FILE)",
+    // A flipped bit in a stanza cannot be told from a stanza for somebody else.
+    hint: "give the identity file that belongs to one of its recipients (--identity FILE); " +
+      "if it opens other objects, the first bytes of this one are damaged",
   });
 }
 

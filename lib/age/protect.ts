@@ -11,9 +11,9 @@ import { decryptBytes } from "./stream.ts";
 
 /** log2 of scrypt's N: 18 takes 256 MiB of memory and a second or so, 20 takes 1 GiB. */
 export const DEFAULT_WORK_FACTOR = 18;
-const MIN_WORK_FACTOR = 10;
+export const MIN_WORK_FACTOR = 10;
 /** `age-encryption` refuses to open more; age itself goes up to 22. */
-const MAX_WORK_FACTOR = 20;
+export const MAX_WORK_FACTOR = 20;
 
 const ARMOR_BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----";
 

@@ -61,6 +61,14 @@ export class Database {
     await this.#guard(() => this.#client.execute({ sql, args: [...args] }));
   }
 
+  /**
+   * Moves all that was written into the database file, so that a copy of this one file is whole. Where a
+   * reader is in the way, it stays in the write-ahead log, which the next run finds.
+   */
+  async checkpoint(): Promise<void> {
+    if (this.local) await this.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
   /** Closes the connection. Harmless when it is closed. */
   close(): void {
     this.#client.close();
@@ -120,7 +128,10 @@ function explain(code: string, message: string): [what: string, hint: string] {
     code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN") ||
     /unable to open/i.test(message)
   ) {
-    return ["cannot be opened for writing", "Check that the home exists, is yours and is writable."];
+    return [
+      "cannot be opened for writing",
+      "Check that the home is yours and writable. A home on a read-only disk can be copied elsewhere and named with --home.",
+    ];
   }
   if (code.startsWith("SQLITE_IOERR")) {
     return ["cannot be read or written", "Check the disk that holds the home."];

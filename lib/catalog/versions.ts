@@ -71,12 +71,7 @@ export async function recordHashed(
 ): Promise<void> {
   if (files.length === 0) return;
   const json = JSON.stringify(files);
-  await db.write([
-    addContents(json),
-    endChanged(source, json, now),
-    touchSame(source, json),
-    addNew(source, json, now),
-  ]);
+  await db.write([addContents(json), endChanged(source, json, now), makeCurrent(source, json, now)]);
 }
 
 function addContents(json: string): Statement {
@@ -88,37 +83,31 @@ function addContents(json: string): Statement {
   };
 }
 
+// In both statements the files are the outer loop (CROSS JOIN keeps SQLite to that order), so that each
+// finds its row by an index; the other way round the time would grow with the square of the files.
+
 function endChanged(source: number, json: string, now: number): Statement {
   return {
     sql: `UPDATE versions SET ended = ?, ending = 'changed'
-           FROM (SELECT value ->> 'path' AS path, value ->> 'sha256' AS sha256 FROM json_each(?)) AS f
-           JOIN contents c ON c.sha256 = f.sha256
-          WHERE versions.source = ? AND versions.path = f.path AND versions.ended IS NULL
-            AND versions.content <> c.id`,
+           WHERE id IN (SELECT v.id FROM json_each(?) AS f CROSS JOIN versions v CROSS JOIN contents c
+                         WHERE v.source = ? AND v.path = f.value ->> 'path' AND v.ended IS NULL
+                           AND c.id = v.content AND c.sha256 <> f.value ->> 'sha256')`,
     args: [now, json, source],
   };
 }
 
-function touchSame(source: number, json: string): Statement {
+/** A new version, or the new times of the one that is there. */
+function makeCurrent(source: number, json: string, now: number): Statement {
   return {
     // with another mtime, the version is not in any manifest as it is now: name it again
-    sql: `UPDATE versions SET mtime = f.mtime, ctime = f.ctime, inode = f.inode, mode = f.mode,
-                 manifest = CASE WHEN versions.mtime = f.mtime THEN versions.manifest END
-           FROM (SELECT value ->> 'path' AS path, value ->> 'mtime' AS mtime, value ->> 'ctime' AS ctime,
-                        value ->> 'inode' AS inode, value ->> 'mode' AS mode FROM json_each(?)) AS f
-          WHERE versions.source = ? AND versions.path = f.path AND versions.ended IS NULL`,
-    args: [json, source],
-  };
-}
-
-function addNew(source: number, json: string, now: number): Statement {
-  return {
     sql: `INSERT INTO versions (source, path, content, mtime, ctime, inode, mode, seen)
           SELECT ?, f.value ->> 'path', c.id, f.value ->> 'mtime', f.value ->> 'ctime',
                  f.value ->> 'inode', f.value ->> 'mode', ?
-            FROM json_each(?) AS f JOIN contents c ON c.sha256 = f.value ->> 'sha256'
-           WHERE true
-          ON CONFLICT (source, path) WHERE ended IS NULL DO NOTHING`,
+            FROM json_each(?) AS f CROSS JOIN contents c
+           WHERE c.sha256 = f.value ->> 'sha256'
+          ON CONFLICT (source, path) WHERE ended IS NULL DO UPDATE
+            SET mtime = excluded.mtime, ctime = excluded.ctime, inode = excluded.inode, mode = excluded.mode,
+                manifest = CASE WHEN versions.mtime = excluded.mtime THEN versions.manifest END`,
     args: [source, now, json],
   };
 }

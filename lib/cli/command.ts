@@ -2,10 +2,10 @@
 
 import { Command, Option } from "commander";
 import { ColdframeError, hasCode } from "../errors.ts";
+import { parseVolumeSize } from "../home/config.ts";
 import { homePath } from "../home/home.ts";
 import { type OpenSession, openSession } from "../jobs/open.ts";
 import type { Session } from "../jobs/session.ts";
-import { parseSize } from "../size.ts";
 import { parseRate, type RateSchedule } from "../store/rate.ts";
 import { parseMoment } from "./format.ts";
 import { progressReporter } from "./progress.ts";
@@ -79,17 +79,7 @@ export function limitRateOption(): Option {
 /** `--volume-size`. */
 export function volumeSizeOption(): Option {
   return new Option("--volume-size <size>", "the largest volume: k, M, G (powers of 1000), Ki, Mi, Gi")
-    .argParser((text) => atLeast(parseSize(text, "--volume-size"), text));
-}
-
-/** Below this an image hardly holds more than its own structures. */
-const SMALLEST_VOLUME = 1_000_000;
-
-function atLeast(size: number, text: string): number {
-  if (size >= SMALLEST_VOLUME) return size;
-  throw new ColdframeError("usage", `--volume-size: ${text} is too small`, {
-    hint: "Volumes start at 1M; 5G is usual.",
-  });
+    .argParser((text) => parseVolumeSize(text, "--volume-size"));
 }
 
 /** A flag that takes a day or a time. */

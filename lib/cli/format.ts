@@ -54,8 +54,9 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** A table with a header line; the last column is not padded. */
+/** A table with a header line; the last column is not padded. Without rows there is no header either. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
   const widths = columns.map((column, i) =>
     Math.max(column.title.length, ...rows.slice(0, 10_000).map((row) => row[i]?.length ?? 0))
   );
@@ -120,8 +121,15 @@ function draw(node: TreeNode, indent: string, lines: string[]): void {
  * @returns undefined when it is neither
  */
 export function parseMoment(text: string): number | undefined {
-  const day = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
-  const date = day === null ? new Date(text) : new Date(Number(day[1]), Number(day[2]) - 1, Number(day[3]));
-  const valid = !Number.isNaN(date.getTime()) && (day !== null || /^\d{4}-\d{2}-\d{2}T/.test(text));
-  return valid ? date.getTime() : undefined;
+  const parts = /^(\d{4})-(\d{2})-(\d{2})(T\d{2}:\d{2}.*)?$/.exec(text);
+  if (parts === null) return undefined;
+  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])];
+  if (day < 1 || day > daysIn(year, month)) return undefined;
+  const date = parts[4] === undefined ? new Date(year, month - 1, day) : new Date(text);
+  return Number.isNaN(date.getTime()) ? undefined : date.getTime();
+}
+
+/** Days of a month; 0 for a month that is none. Some runtimes take 30 February for 1 March. */
+function daysIn(year: number, month: number): number {
+  return month < 1 || month > 12 ? 0 : new Date(Date.UTC(year, month, 0)).getUTCDate();
 }

@@ -2,7 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import process from "node:process";
-import { ColdframeError } from "../errors.ts";
+import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
@@ -14,6 +14,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -64,7 +65,6 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     .helpCommand(false)
     .addHelpText("after", "\nExample:\n  coldframe sync ~/Pictures\n\nEvery command has its own --help.");
   for (const make of COMMANDS) program.addCommand(make({ terminal, finish }));
-  program.action(() => program.help({ error: true }));
   for (const command of [program, ...descendants(program)]) behave(command, terminal);
   return program;
 }
@@ -74,11 +74,24 @@ function descendants(command: Command): Command[] {
 }
 
 function behave(command: Command, terminal: Terminal): void {
-  command.exitOverride().configureOutput({
+  command.exitOverride((end) => {
+    throw isMistake(end) ? usageError(end, command) : end;
+  }).configureOutput({
     writeOut: (text) => terminal.out(text),
     writeErr: (text) => terminal.err(text),
-    outputError: (text, write) => write(`${text.replace(/^error: /, "Error: ")}→ ${usageHint(command)}\n`),
+    outputError: () => {}, // said like any other error, by `failed`
   });
+}
+
+/** Help and the version number end a command line, too; help for want of a command has an exit code. */
+function isMistake(end: CommanderError): boolean {
+  return end.exitCode !== 0 && end.code !== "commander.help";
+}
+
+/** The library's message in our form: one line, and where to look. */
+function usageError(end: CommanderError, command: Command): ColdframeError {
+  const message = end.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  return new ColdframeError("usage", message, { hint: usageHint(command), cause: end });
 }
 
 function usageHint(command: Command): string {
@@ -95,6 +108,6 @@ function failed(error: unknown, args: readonly string[], terminal: Terminal): Ex
 }
 
 function describe(error: unknown): Record<string, unknown> {
-  if (error instanceof ColdframeError) return { code: error.code, message: error.message, hint: error.hint };
-  return { code: "unexpected", message: error instanceof Error ? error.message : String(error) };
+  const code = error instanceof ColdframeError ? error.code : "unexpected";
+  return { code, message: messageOf(error), hint: hintFor(error) };
 }

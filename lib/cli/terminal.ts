@@ -9,8 +9,9 @@
  */
 
 import { styleText } from "node:util";
-import { ColdframeError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { printable } from "./format.ts";
+import { hintFor } from "./hints.ts";
 
 /** The outside world of a command. Tests bring their own. */
 export interface Terminal {
@@ -45,19 +46,20 @@ export function warn(terminal: Terminal, text: string): void {
   terminal.err(`${styled(terminal, "yellow", "Warning:")} ${printable(text)}\n`);
 }
 
-/** One value as JSON, on one line. */
+/** One value as JSON, on one line. What is not known is null, so that the same keys are always there. */
 export function json(terminal: Terminal, value: unknown): void {
-  terminal.out(JSON.stringify(value) + "\n");
+  terminal.out(JSON.stringify(value, (_, part: unknown) => part === undefined ? null : part) + "\n");
 }
 
 /** An error as the user shall see it; with `debug`, the stack and what was underneath, too. */
 export function showError(terminal: Terminal, error: unknown, debug: boolean): void {
-  const label = styled(terminal, "red", "Error:");
-  terminal.err(`${label} ${printable(messageOf(error))}\n`);
-  if (error instanceof ColdframeError && error.hint !== undefined) {
-    terminal.err(`→ ${printable(error.hint)}\n`);
-  }
+  complain(terminal, messageOf(error), hintFor(error));
   if (debug) terminal.err(stackOf(error) + "\n");
+}
+
+/** One line about what failed, and one about what to do. */
+export function complain(terminal: Terminal, what: string, hint: string): void {
+  terminal.err(`${styled(terminal, "red", "Error:")} ${printable(what)}\n→ ${printable(hint)}\n`);
 }
 
 function stackOf(error: unknown): string {

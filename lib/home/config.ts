@@ -27,6 +27,23 @@ export interface Config {
 /** 5 GB: fits any cloud's single-copy limits, thaws in one go, and is one request a month for most families. */
 export const DEFAULT_VOLUME_SIZE = 5_000_000_000;
 
+/** Below this an image hardly holds more than its own structures. */
+const SMALLEST_VOLUME = 1_000_000;
+
+/**
+ * Bytes of a volume size, as in `lib/size.ts`.
+ *
+ * @param what names the setting in the error
+ * @throws ColdframeError `usage`
+ */
+export function parseVolumeSize(text: string, what: string): number {
+  const size = parseSize(text, what);
+  if (size >= SMALLEST_VOLUME) return size;
+  throw new ColdframeError("usage", `${what}: ${text} is too small`, {
+    hint: "Volumes start at 1M; 5G is usual.",
+  });
+}
+
 type Reader = (value: unknown, key: string) => unknown;
 
 const text: Reader = (value, key) => {
@@ -47,9 +64,10 @@ const lines: Reader = (value, key) => {
 };
 
 const size: Reader = (value, key) => {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
-  if (typeof value !== "string") throw new RangeError(`${key} must be a size such as "5G"`);
-  return parseSize(value, key);
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new RangeError(`${key} must be a size such as "5G"`);
+  }
+  return parseVolumeSize(String(value), key);
 };
 
 /** Kept as text: only a mistake in it matters here. */

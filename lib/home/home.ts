@@ -8,13 +8,14 @@
  *     keys/identity.txt     the secret key; may be moved away to a safe place
  *     lock.db, lock.json    who is running
  *     store/                the store, when no other is given
+ *     unfinished            only while the home is being made
  */
 
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { ColdframeError, messageOf, systemCode } from "../errors.ts";
-import { makeFolder, writeFileDurably } from "../files.ts";
+import { makeFolder, syncFolder, writeFileDurably } from "../files.ts";
 import { type Config, DEFAULT_CONFIG, parseConfig } from "./config.ts";
 
 /** The paths inside a home. */
@@ -27,6 +28,7 @@ export interface HomePaths {
   readonly identity: string;
   readonly recipients: string;
   readonly store: string;
+  readonly unfinished: string;
 }
 
 /** A home that exists. */
@@ -60,17 +62,19 @@ export function homePaths(root: string): HomePaths {
     identity: join(keys, "identity.txt"),
     recipients: join(keys, "recipients.txt"),
     store: join(root, "store"),
+    unfinished: join(root, "unfinished"),
   };
 }
 
 /**
  * Opens a home.
  *
- * @returns undefined when there is none: not even a box id or a catalog
+ * @returns undefined when there is none, or none that was made to its end
  * @throws ColdframeError `home`, `config`, or `key-missing` when the public keys are gone
  */
 export async function openHome(root: string): Promise<Home | undefined> {
   const paths = homePaths(root);
+  if (await exists(paths.unfinished)) return undefined;
   const [box, config, recipients] = await Promise.all([
     readOptional(paths.box),
     readOptional(paths.config),
@@ -99,20 +103,29 @@ export interface NewHome {
 }
 
 /**
- * Makes a home. The key is written first and the box id last, so that a home whose making was cut short
- * is taken up again with the key it already has.
+ * Makes a home. One whose making was cut short is marked as such, and is taken up again with the key that
+ * it already has.
  *
+ * @param makeCatalog run when all else is there
  * @throws ColdframeError `home`
  */
-export async function makeHome(root: string, contents: NewHome): Promise<Home> {
+export async function makeHome(
+  root: string,
+  contents: NewHome,
+  makeCatalog: (paths: HomePaths) => Promise<void>,
+): Promise<Home> {
   const paths = homePaths(root);
   try {
     await makeFolder(root, 0o700);
+    await writeNew(paths.unfinished, "", 0o600);
     await makeFolder(paths.keys, 0o700);
     if (contents.identity !== undefined) await writeNew(paths.identity, contents.identity, 0o600);
     await writeNew(paths.recipients, renderRecipients(contents.recipients), 0o600);
     await writeNew(paths.config, contents.config, 0o600);
     await writeNew(paths.box, contents.box + "\n", 0o600);
+    await makeCatalog(paths);
+    await rm(paths.unfinished);
+    await syncFolder(root);
   } catch (error) {
     throw homeError(error, root);
   }
@@ -131,6 +144,7 @@ export function homeError(error: unknown, root: string): ColdframeError {
     EACCES: "permission denied",
     EPERM: "permission denied",
     ENOTDIR: "a file is in the way",
+    EEXIST: "a file is in the way",
   };
   const reason = reasons[systemCode(error) ?? ""] ?? messageOf(error);
   return new ColdframeError("home", `cannot use the home ${root}: ${reason}`, {

@@ -10,7 +10,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
-import { databaseUrl } from "../files.ts";
+import { databaseUrl, makePrivateFile } from "../files.ts";
 
 /** Holds a home until `release`. */
 export interface HomeLock {
@@ -36,21 +36,27 @@ export async function lockHome(home: string, job: string, now: number): Promise<
   let client: Client | undefined;
   let held: Transaction | undefined;
   try {
-    client = createClient({ url: databaseUrl(join(home, "lock.db")), timeout: 0 });
+    const lockFile = join(home, "lock.db");
+    await makePrivateFile(lockFile);
+    client = createClient({ url: databaseUrl(lockFile), timeout: 0 });
     held = await client.transaction("write");
   } catch (error) {
     client?.close();
     throw await refusal(error, home, holderFile);
   }
-  await writeFile(holderFile, JSON.stringify(describe(job, now)) + "\n", { mode: 0o600 });
   const [transaction, connection] = [held, client];
-  return {
-    async release() {
-      await rm(holderFile, { force: true });
-      await transaction.rollback();
-      connection.close();
-    },
+  const release = async () => {
+    await rm(holderFile, { force: true }).catch(() => {}); // it only serves a message
+    await transaction.rollback();
+    connection.close();
   };
+  try {
+    await writeFile(holderFile, JSON.stringify(describe(job, now)) + "\n", { mode: 0o600 });
+  } catch (error) {
+    await release();
+    throw await refusal(error, home, holderFile);
+  }
+  return { release };
 }
 
 function describe(job: string, now: number): Holder {

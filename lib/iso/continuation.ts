@@ -7,7 +7,7 @@
 
 import { concat } from "../bytes.ts";
 import { at, lastAtMost, NumberList, SECTOR, sectorsOf } from "./fields.ts";
-import { ce, CE_LENGTH, lengthOf, type SystemUse } from "./rock_ridge.ts";
+import { ce, CE_LENGTH, lengthOf, type SystemUse } from "./rock-ridge.ts";
 
 /** Where each area stands; the areas of one node follow each other, and nodes ascend. */
 export interface ContinuationTable {

@@ -7,7 +7,7 @@ import {
   PARENT,
   SECTION_BYTES,
   SELF,
-} from "./directory_record.ts";
+} from "./directory-record.ts";
 import { at, SECTOR } from "./fields.ts";
 import { type DirectoryZone, folderAt } from "./packing.ts";
 import { entryOf, isFolder, timeOf, type Tree } from "./tree.ts";

@@ -2,7 +2,7 @@
 
 import { ColdframeError } from "../errors.ts";
 import type { ImageEntry } from "../types.ts";
-import { SECTION_BYTES } from "./directory_record.ts";
+import { SECTION_BYTES } from "./directory-record.ts";
 import { at, lastAtMost, sectorsOf } from "./fields.ts";
 
 /** Bytes. Linux gives up on a file of more than 100 sections (fs/isofs/inode.c). */

@@ -8,21 +8,48 @@ export function sectorsOf(bytes: number): number {
   return Math.ceil(bytes / SECTOR);
 }
 
-/** A view over exactly these bytes. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+// Bytes are written one by one: for the small arrays that records are, a DataView costs more than all the rest.
+
+/** A little-endian 16-bit number. */
+export function le16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+}
+
+/** A little-endian 32-bit number. */
+export function le32(bytes: Uint8Array, at: number, value: number): void {
+  le16(bytes, at, value);
+  le16(bytes, at + 2, value >>> 16);
+}
+
+/** A little-endian 64-bit number, of a safe integer. */
+export function le64(bytes: Uint8Array, at: number, value: number): void {
+  le32(bytes, at, value >>> 0);
+  le32(bytes, at + 4, Math.floor(value / 2 ** 32));
+}
+
+/** A big-endian 16-bit number. */
+export function be16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+/** A big-endian 32-bit number. */
+export function be32(bytes: Uint8Array, at: number, value: number): void {
+  be16(bytes, at, value >>> 16);
+  be16(bytes, at + 2, value);
 }
 
 /** A 16-bit number in both byte orders, four bytes (ECMA-119 7.2.3). */
-export function both16(view: DataView, at: number, value: number): void {
-  view.setUint16(at, value, true);
-  view.setUint16(at + 2, value, false);
+export function both16(bytes: Uint8Array, at: number, value: number): void {
+  le16(bytes, at, value);
+  be16(bytes, at + 2, value);
 }
 
 /** A 32-bit number in both byte orders, eight bytes (ECMA-119 7.3.3). */
-export function both32(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value, true);
-  view.setUint32(at + 4, value, false);
+export function both32(bytes: Uint8Array, at: number, value: number): void {
+  le32(bytes, at, value);
+  be32(bytes, at + 4, value);
 }
 
 /** ASCII text at an offset, without padding. */
@@ -46,8 +73,7 @@ export function ascii(text: string): Uint8Array {
 /** The UTF-16BE bytes of a text: how Joliet and 16-bit OSTA strings store characters. */
 export function utf16be(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 2);
-  const view = viewOf(bytes);
-  for (let i = 0; i < text.length; i++) view.setUint16(i * 2, text.charCodeAt(i));
+  for (let i = 0; i < text.length; i++) be16(bytes, i * 2, text.charCodeAt(i));
   return bytes;
 }
 

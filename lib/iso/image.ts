@@ -7,10 +7,10 @@
 import { ColdframeError } from "../errors.ts";
 import type { Image, ImageSpec, Segment } from "../types.ts";
 import { at, SECTOR } from "./fields.ts";
-import { isoRegions } from "./iso_regions.ts";
+import { isoRegions } from "./iso-regions.ts";
 import { type Layout, layOut, PAD_SECTORS } from "./layout.ts";
 import { type Plan, type Region, segmentsOf, withoutGaps } from "./regions.ts";
-import { udfLastAnchor, udfRegions } from "./udf_regions.ts";
+import { udfLastAnchor, udfRegions } from "./udf-regions.ts";
 
 /**
  * The image of a manifest, without its contents.

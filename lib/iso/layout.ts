@@ -4,14 +4,14 @@ import { ColdframeError } from "../errors.ts";
 import type { ImageSpec } from "../types.ts";
 import { type Extents, LARGEST_ISO_FILE, placeExtents } from "./extents.ts";
 import { at, sectorsOf } from "./fields.ts";
-import { type IsoZones, packIso } from "./iso_directories.ts";
-import { packJoliet } from "./joliet_directories.ts";
+import { type IsoZones, packIso } from "./iso-directories.ts";
+import { packJoliet } from "./joliet-directories.ts";
 import type { DirectoryZone } from "./packing.ts";
-import { isoPathTable, jolietPathTable, type PathTable } from "./path_table.ts";
+import { isoPathTable, jolietPathTable, type PathTable } from "./path-table.ts";
 import { buildTree, isFolder, type Tree } from "./tree.ts";
-import { PARTITION_START } from "./udf_fields.ts";
-import { LARGEST_UDF_FILE } from "./udf_file.ts";
-import { packUdfFolders, type UdfFolders } from "./udf_tree.ts";
+import { PARTITION_START } from "./udf-fields.ts";
+import { LARGEST_UDF_FILE } from "./udf-file.ts";
+import { packUdfFolders, type UdfFolders } from "./udf-tree.ts";
 
 /** Behind the data: readers of real discs read ahead, and some call an image without these short. */
 export const PAD_SECTORS = 150;

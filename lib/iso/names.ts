@@ -84,13 +84,25 @@ export function isWide(name: string): boolean {
   return false;
 }
 
+/** The bytes of a name in OSTA CS0: a compression id, then one or two bytes per unit. */
+export function cs0Length(name: string): number {
+  return 1 + name.length * (isWide(name) ? 2 : 1);
+}
+
 /** What Windows takes for a damaged file system in a Joliet name: six marks, and all below the space. */
 const NOT_IN_JOLIET = /[*/:;?\\]|[^ -\uffff]/g;
 
+/** A name that is yet to get its serial. */
+type Namer = (serial: number) => string;
+
 /** The name in Joliet (Joliet Specification, "Character set"), without trailing dots and spaces. */
 export function jolietName(name: string, serial: number): string {
+  return jolietNamer(name)(serial);
+}
+
+function jolietNamer(name: string): Namer {
   const clean = withoutTail(name.replace(NOT_IN_JOLIET, "_")) || "_";
-  return withoutTail(fitted(clean, serial, JOLIET));
+  return (serial) => withoutTail(fitted(clean, serial, JOLIET));
 }
 
 /** Windows drops dots and spaces at the end, so a name may not differ by them alone. */
@@ -119,10 +131,17 @@ const FOLDED =
 const LONGEST_STEM = 8;
 const LONGEST_SUFFIX = 3;
 
-/** The text in upper case with everything but d-characters (ECMA-119 7.4.1) as `_`. */
+/** What each ASCII character becomes: upper case, digits and `_` as they are, everything else `_`. */
+const D_CHARACTERS = Array.from(
+  { length: 128 },
+  (_, code) => String.fromCharCode(code).toUpperCase().replace(/[^A-Z0-9]/, "_"),
+);
+
+/** The text in d-characters (ECMA-119 7.4.1). */
 function dCharacters(text: string): string {
-  // What is not ASCII goes first: beyond it, upper case has rules of its own and changes lengths.
-  return text.replace(/[^ -~]/g, "_").toUpperCase().replace(/[^A-Z0-9_]/g, "_");
+  let out = "";
+  for (let i = 0; i < text.length; i++) out += D_CHARACTERS[text.charCodeAt(i)] ?? "_";
+  return out;
 }
 
 /**
@@ -130,13 +149,20 @@ function dCharacters(text: string): string {
  * Without the dot of an empty extension and without a version; `isoIdentifier` adds these.
  */
 export function isoName(name: string, folder: boolean, serial: number): string {
+  return isoNamer(name, folder)(serial);
+}
+
+function isoNamer(name: string, folder: boolean): Namer {
   const last = folder ? -1 : name.lastIndexOf(".");
   const dot = last > 0 ? last : name.length;
-  const stem = name.slice(0, dot);
+  const stem = dCharacters(name.slice(0, Math.min(dot, LONGEST_STEM)));
   const suffix = dCharacters(name.slice(dot + 1, dot + 1 + LONGEST_SUFFIX));
-  const mark = serial === 0 ? "" : `_${serial}`;
-  const start = dCharacters(stem.slice(0, LONGEST_STEM - mark.length));
-  return start + mark + (suffix === "" ? "" : `.${suffix}`);
+  const end = suffix === "" ? "" : `.${suffix}`;
+  return (serial) => {
+    if (serial === 0) return stem + end;
+    const mark = `_${serial}`;
+    return stem.slice(0, LONGEST_STEM - mark.length) + mark + end;
+  };
 }
 
 /** The identifier in a directory record: folders as they are, files with dot and version (ECMA-119 7.5). */
@@ -147,8 +173,8 @@ export function isoIdentifier(isoName: string, folder: boolean): string {
 
 /** One of the four ways to name. */
 export interface Naming {
-  /** The name with this serial. */
-  name(trueName: string, folder: boolean, serial: number): string;
+  /** Takes a true name apart, once for all serials that are tried. */
+  namer(trueName: string, folder: boolean): Namer;
   /** Two names with the same key cannot stand in one folder. */
   key(name: string): string;
   /** A serial so long that real ones are not longer: names that look alike with it share a counter. */
@@ -157,18 +183,18 @@ export interface Naming {
 
 const same = (name: string): string => name;
 
-export const ISO: Naming = { name: isoName, key: same, widest: 99_999 };
+export const ISO: Naming = { namer: isoNamer, key: same, widest: 99_999 };
 export const ROCK: Naming = {
-  name: (name, _, serial) => rockRidgeName(name, serial),
+  namer: (name) => (serial) => rockRidgeName(name, serial),
   key: same,
   widest: 9_999_999,
 };
-export const JOLIET_NAMING: Naming = {
-  name: (name, _, serial) => jolietName(name, serial),
-  key: foldCase,
+export const JOLIET_NAMING: Naming = { namer: jolietNamer, key: foldCase, widest: 9_999_999 };
+export const UDF: Naming = {
+  namer: (name) => (serial) => udfName(name, serial),
+  key: same,
   widest: 9_999_999,
 };
-export const UDF: Naming = { name: (name, _, serial) => udfName(name, serial), key: same, widest: 9_999_999 };
 
 /** A child of a folder while names are chosen. */
 export interface Named {
@@ -194,11 +220,12 @@ export interface Chosen {
  */
 export function chooseSerials(children: readonly Named[], naming: Naming): Chosen[] {
   const names = new FolderNames(naming);
-  const plain = children.map(({ name, folder }) => naming.name(name, folder, 0));
+  const namers = children.map(({ name, folder }) => naming.namer(name, folder));
+  const plain = namers.map((namer) => namer(0));
   const kept = children.map(({ name }, i) => plain[i] === name && names.claim(name));
-  return children.map((child, i): Chosen => {
+  return namers.map((namer, i): Chosen => {
     const name = plain[i] ?? "";
-    return kept[i] || names.claim(name) ? { name, serial: 0 } : names.next(child);
+    return kept[i] || names.claim(name) ? { name, serial: 0 } : names.next(namer);
   });
 }
 
@@ -218,16 +245,15 @@ class FolderNames {
     return this.#taken.add(this.#naming.key(name)).size > before;
   }
 
-  /** Takes the child's name with the next serial that makes it free. */
-  next({ name, folder }: Named): Chosen {
-    const naming = this.#naming;
-    const group = naming.key(naming.name(name, folder, naming.widest));
+  /** Takes the name with the next serial that makes it free. */
+  next(namer: Namer): Chosen {
+    const group = this.#naming.key(namer(this.#naming.widest));
     for (let serial = this.#counters.get(group) ?? 1; serial <= 9_999_999; serial++) {
-      const marked = naming.name(name, folder, serial);
-      if (!this.claim(marked)) continue;
+      const name = namer(serial);
+      if (!this.claim(name)) continue;
       this.#counters.set(group, serial + 1);
-      return { name: marked, serial };
+      return { name, serial };
     }
-    throw new ColdframeError("image", `too many names like ${JSON.stringify(name)} in one folder`);
+    throw new ColdframeError("image", `too many names like ${JSON.stringify(namer(0))} in one folder`);
   }
 }

@@ -153,7 +153,7 @@ class Reader implements ImageReader {
     let parent = "";
     for (const [depth, name] of names.entries()) {
       const entry = await pass.lookUp(await pass.open(folder, parent, 0), name);
-      if (entry === undefined) return undefined;
+      if (entry === undefined || await pass.isHidden(entry, parent)) return undefined;
       if (depth === names.length - 1) return this.#node(entry, parent);
       if (entry.kind !== "dir") return undefined;
       folder = await pass.extentOf(entry, parent);
@@ -193,7 +193,7 @@ class Pass {
   /** Reads a folder, which must share no sector with one read before: that would be a loop, or grow without end. */
   async open(extent: Extent, path: string, heldAbove: number): Promise<Level> {
     const held = heldAbove + extent.length;
-    if (held > MOST_HELD) throw imageError(`has a folder of ${extent.length} bytes at /${path}`);
+    if (held > MOST_HELD) throw imageError(`has folders of ${held} bytes down to /${path}`);
     assertInside(extent, `folder /${path}`, this.#access.size);
     if (!this.#claims.claim(extent)) throw imageError(`leads to the same folder twice at /${path}`);
     const bytes = await readFolder(this.#access, extent.offset, extent.length, path);
@@ -218,9 +218,8 @@ class Pass {
     if (entry.kind === "symlink") level.links.add(entry.name);
     if (entry.kind !== "dir") return undefined;
     if (depth >= DEEPEST) throw imageError(`has folders more than ${DEEPEST} deep`);
-    const extent = await this.extentOf(entry, level.path);
-    const inner = await this.open(extent, path, level.held);
-    return level.path === "" && await this.#holdsOnlyMoved(extent, entry.name) ? "hidden" : inner;
+    if (await this.isHidden(entry, level.path)) return "hidden";
+    return await this.open(await this.extentOf(entry, level.path), path, level.held);
   }
 
   /** Where a folder's records are; those of a moved folder are known only by their place. */
@@ -233,12 +232,14 @@ class Pass {
     return { offset, length: self.length };
   }
 
-  async #holdsOnlyMoved(extent: Extent, name: string): Promise<boolean> {
-    if (!MOVED_FOLDERS.has(name)) return false;
-    const bytes = await readFolder(this.#access, extent.offset, extent.length, name);
+  /** Whether a folder is only there to hold what lay too deep elsewhere, and is shown there. */
+  async isHidden(entry: FolderEntry, parent: string): Promise<boolean> {
+    if (parent !== "" || entry.kind !== "dir" || !MOVED_FOLDERS.has(entry.name)) return false;
+    const { offset, length } = onlySection(entry, entry.name);
+    const bytes = await readFolder(this.#access, offset, length, entry.name);
     let moved = 0;
-    for await (const entry of this.#entries(bytes, name)) {
-      if (!entry.moved) return false;
+    for await (const inner of this.#entries(bytes, entry.name)) {
+      if (!inner.moved) return false;
       moved++;
     }
     return moved > 0;
@@ -258,6 +259,7 @@ async function readFolder(
   path: string,
 ): Promise<Uint8Array> {
   assertInside({ offset, length }, `folder /${path}`, access.size);
+  if (length > MOST_HELD) throw imageError(`has a folder of ${length} bytes at /${path}`);
   const bytes = await access.readAt(offset, length);
   const [self] = recordsIn(bytes, path);
   if (self === undefined || !isDot(self)) {

@@ -1,6 +1,6 @@
 /** The three forms in which an image stores a moment. All in UTC: the zone bytes are 0. */
 
-import { putAscii, viewOf } from "./fields.ts";
+import { le16, putAscii } from "./fields.ts";
 
 const EARLIEST = 0;
 const LATEST = Date.UTC(2156, 0, 1) - 1;
@@ -43,10 +43,9 @@ export function volumeTime(time: number | undefined): Uint8Array {
 export function udfTime(time: number): Uint8Array {
   const date = clamped(time);
   const bytes = new Uint8Array(12);
-  const view = viewOf(bytes);
   const milliseconds = date.getUTCMilliseconds();
-  view.setUint16(0, 0x1000, true);
-  view.setInt16(2, date.getUTCFullYear(), true);
+  le16(bytes, 0, 0x1000);
+  le16(bytes, 2, date.getUTCFullYear());
   bytes.set([date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()], 4);
   bytes.set([date.getUTCSeconds(), Math.floor(milliseconds / 10), (milliseconds % 10) * 10, 0], 8);
   return bytes;

@@ -10,7 +10,17 @@ import { ColdframeError } from "../errors.ts";
 import type { ImageEntry } from "../types.ts";
 import { at } from "./fields.ts";
 import { type Children, childrenOf, collectFolders, type Folders } from "./folders.ts";
-import { chooseSerials, ISO, isoIdentifier, isWide, JOLIET_NAMING, ROCK, UDF, utf8Length } from "./names.ts";
+import {
+  chooseSerials,
+  cs0Length,
+  ISO,
+  isoIdentifier,
+  JOLIET_NAMING,
+  type Naming,
+  ROCK,
+  UDF,
+  utf8Length,
+} from "./names.ts";
 
 /** What a node is without a folder index. */
 export const NOT_A_FOLDER = 0xffffffff;
@@ -237,19 +247,25 @@ class TreeBuilder {
 
   /** Rock Ridge and UDF names differ from the true ones only when these are very long. */
   #nameLong(children: readonly Child[]): void {
-    const rock = children.some((child) => ROCK.name(child.name, child.folder, 0) !== child.name);
-    const udf = children.some((child) => UDF.name(child.name, child.folder, 0) !== child.name);
-    const ordered = rock || udf ? children.toSorted((a, b) => compare(a.name, b.name)) : children;
-    const rockChosen = rock ? chooseSerials(ordered, ROCK) : ordered;
-    const udfChosen = udf ? chooseSerials(ordered, UDF) : ordered;
-    ordered.forEach(({ node }, i) => {
-      const rockName = rockChosen[i];
-      const udfName = udfChosen[i];
-      if (rockName === undefined || udfName === undefined) return;
-      this.#nodes.rockLength[node] = utf8Length(rockName.name);
-      this.#nodes.udfLength[node] = 1 + udfName.name.length * (isWide(udfName.name) ? 2 : 1);
-      if ("serial" in rockName && rockName.serial > 0) this.#rockSerial.set(node, rockName.serial);
-      if ("serial" in udfName && udfName.serial > 0) this.#udfSerial.set(node, udfName.serial);
+    const { rockLength, udfLength } = this.#nodes;
+    this.#nameRarely(children, ROCK, this.#rockSerial, (node, name) => rockLength[node] = utf8Length(name));
+    this.#nameRarely(children, UDF, this.#udfSerial, (node, name) => udfLength[node] = cs0Length(name));
+  }
+
+  #nameRarely(
+    children: readonly Child[],
+    naming: Naming,
+    serials: Map<number, number>,
+    measure: (node: number, name: string) => void,
+  ): void {
+    const asTheyAre = children.every(({ name, folder }) => naming.namer(name, folder)(0) === name);
+    if (asTheyAre) return children.forEach(({ node, name }) => measure(node, name));
+    const sorted = children.toSorted((a, b) => compare(a.name, b.name));
+    const chosen = chooseSerials(sorted, naming);
+    sorted.forEach(({ node, name }, i) => {
+      measure(node, chosen[i]?.name ?? name);
+      const serial = chosen[i]?.serial ?? 0;
+      if (serial > 0) serials.set(node, serial);
     });
   }
 

@@ -2,16 +2,14 @@
 
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import {
-  formatIdentityFile,
-  generateKeyPair,
-  type KeyKind,
-  parseIdentityFile,
-  parseRecipient,
-} from "../age/keys.ts";
+import { formatIdentityFile, generateKeyPair, type KeyKind, parseIdentityFile } from "../age/keys.ts";
+import { type ArchiveIdentity, openCatalog } from "../catalog/catalog.ts";
+import { makePrivateFile } from "../files.ts";
+import { checkRecipients } from "../age/header.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
 import { type ConfigChoices, renderConfig } from "../home/config.ts";
 import { type Home, homeError, homePaths, makeHome } from "../home/home.ts";
+import { assertStoreUrl } from "../store/open.ts";
 
 /** What the user decides about a new home. */
 export interface InitChoices extends ConfigChoices {
@@ -32,20 +30,29 @@ export const DEFAULT_CHOICES: InitChoices = { keyKind: "hybrid", recipients: [],
  * @throws ColdframeError `home`, `key-invalid`, `key-missing`
  */
 export async function createHome(root: string, choices: InitChoices, now: number): Promise<Home> {
-  const others = choices.recipients.map((text) => parseRecipient(text).recipient);
+  for (const url of [choices.staging, choices.cold]) if (url !== undefined) assertStoreUrl(url);
   const own = choices.makeIdentity ? await identityFor(root, choices.keyKind, now) : undefined;
-  const recipients = [...new Set([...(own === undefined ? [] : own.recipients), ...others])];
-  if (recipients.length === 0) {
+  const wanted = [...(own?.recipients ?? []), ...choices.recipients];
+  if (wanted.length === 0) {
     throw new ColdframeError("key-missing", "a home needs at least one public key to encrypt to", {
       hint: "Add --recipient age1…, or let coldframe make a key pair.",
     });
   }
+  const recipients = checkRecipients(wanted);
   return await makeHome(root, {
     box: randomBytes(8).toString("hex"),
     identity: own?.text,
     recipients,
     config: renderConfig(choices),
+  }, async (paths) => {
+    await makePrivateFile(paths.catalog); // it will hold the file keys of unfinished uploads
+    (await openCatalog(paths.catalog, freshArchive())).close();
   });
+}
+
+/** The ids of an archive that begins now. */
+export function freshArchive(): ArchiveIdentity {
+  return { archive: randomBytes(16).toString("hex"), opaqueKey: randomBytes(32).toString("hex") };
 }
 
 async function identityFor(

@@ -1,20 +1,19 @@
 /** Opening a session: the home, its lock, its catalog, and the stores when they are first needed. */
 
-import { randomBytes } from "node:crypto";
-import { realpath } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
 import { isStoreKnown } from "../catalog/volumes.ts";
-import { ColdframeError } from "../errors.ts";
+import { ColdframeError, systemCode } from "../errors.ts";
 import { makeFolder } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
-import { canonicalUrl, localFolder, openStore } from "../store/open.ts";
+import { assertStoreUrl, canonicalUrl, localFolder, openStore } from "../store/open.ts";
 import { rateLimited, RateLimiter, type RateSchedule } from "../store/rate.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
-import { createHome, DEFAULT_CHOICES } from "./init.ts";
+import { createHome, DEFAULT_CHOICES, freshArchive } from "./init.ts";
 import type { Reporter } from "./report.ts";
 import type { Session } from "./session.ts";
 
@@ -51,15 +50,18 @@ export interface OpenSession {
  * @throws ColdframeError `home` when there is none and none may be made, `busy`, `config`, `catalog`
  */
 export async function openSession(options: OpenOptions): Promise<OpenSession> {
+  for (const url of [options.staging, options.cold]) if (url !== undefined) assertStoreUrl(url);
   const lock = await lockFor(options);
+  let db: Database | undefined;
   try {
     const found = await openHome(options.root);
     if (found === undefined && !options.create) throw noHome(options.root);
     const home = found ?? await createHome(options.root, DEFAULT_CHOICES, options.now());
-    const db = await openHomeCatalog(home, options.env);
-    const session = await sessionOf(await atRealPath(home), db, options);
-    return { session, created: found === undefined, close: () => closeAll(db, lock) };
+    const catalog = db = await openHomeCatalog(home, options.env);
+    const session = await sessionOf(await atRealPath(home), catalog, options);
+    return { session, created: found === undefined, close: () => closeAll(catalog, lock) };
   } catch (error) {
+    db?.close();
     await lock?.release();
     throw error;
   }
@@ -82,8 +84,14 @@ async function makeRoot(root: string): Promise<void> {
 }
 
 async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void> {
-  db.close();
-  await lock?.release();
+  try {
+    if (lock !== undefined) await db.checkpoint();
+  } catch {
+    // A full disk: all stays in the write-ahead log. What the run did and said stands.
+  } finally {
+    db.close();
+    await lock?.release();
+  }
 }
 
 function noHome(root: string): ColdframeError {
@@ -98,15 +106,25 @@ async function atRealPath(home: Home): Promise<Home> {
   return { ...home, paths: { ...home.paths, root } };
 }
 
-/** Opens the catalog of a home, on its disk or on the server that its settings name. */
+/**
+ * Opens the catalog of a home, on its disk or on the server that its settings name. A file that is missing
+ * or empty is not made anew: it was there when the home was made, so what it knew is lost.
+ */
 export async function openHomeCatalog(home: Home, env: OpenOptions["env"]): Promise<Database> {
   const place = home.config.catalog ?? home.paths.catalog;
-  const fresh = { archive: randomBytes(16).toString("hex"), opaqueKey: randomBytes(32).toString("hex") };
-  try {
-    return await openCatalog(place, fresh, env["COLDFRAME_CATALOG_TOKEN"]);
-  } catch (error) {
-    throw homeError(error, home.paths.root);
-  }
+  if (home.config.catalog === undefined) await assertThere(place);
+  return await openCatalog(place, freshArchive(), env["COLDFRAME_CATALOG_TOKEN"]);
+}
+
+async function assertThere(path: string): Promise<void> {
+  const found = await stat(path).catch((error) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw homeError(error, path);
+  });
+  if (found !== undefined && found.size > 0) return;
+  throw new ColdframeError("catalog", `catalog ${path} is ${found === undefined ? "missing" : "empty"}`, {
+    hint: "Bring it back, or run `coldframe recover STORE --identity FILE`: the stores hold snapshots of it.",
+  });
 }
 
 async function sessionOf(home: Home, db: Database, options: OpenOptions): Promise<Session> {
@@ -133,6 +151,7 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const staging = options.staging ?? home.config.staging ?? defaultStore(home);
   const cold = options.cold ?? home.config.cold ?? defaultStore(home);
   const archive = await archiveIdentity(db);
+  if (options.lockFor !== undefined) [staging, cold].forEach(assertStoreUrl);
   const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,

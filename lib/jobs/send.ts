@@ -82,7 +82,7 @@ export class SpoiltUploadError extends ColdframeError {
   }
 }
 
-/** Bytes of parts that may be in memory at the same time, the one that is being made included. */
+/** Bytes of parts that may be in memory at the same time: in our buffers, and in the hands of `fetch`. */
 const MEMORY = 64 * 1024 * 1024;
 /** More connections than this do not make a home's uplink faster. */
 const MOST_PARALLEL = 4;
@@ -172,7 +172,8 @@ async function openUpload(
 /** How many parts may be on their way while the next one is made. */
 function widthOf(upload: Upload): number {
   if (upload.inOrder) return 1;
-  return Math.max(1, Math.min(MOST_PARALLEL, Math.floor(MEMORY / upload.partSize) - 1));
+  const buffers = Math.floor(MEMORY / upload.partSize);
+  return Math.max(1, Math.min(MOST_PARALLEL, Math.floor((buffers - 1) / 2))); // each sent one is there twice
 }
 
 async function sendParts(
@@ -326,7 +327,8 @@ async function completeUpload(
 function confirm(key: string, info: ObjectInfo, size: number, own: string): SentObject {
   if (info.size !== size) throw mismatch(key, `its size (${info.size} bytes instead of ${size})`);
   if (agree(info.checksum, own) === false) throw mismatch(key, "its checksum");
-  return { size, checksum: own };
+  // The store's own form is the one that it can be asked for again.
+  return { size, checksum: info.checksum ?? own };
 }
 
 function mismatch(key: string, what: string): StoreError {

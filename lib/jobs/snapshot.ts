@@ -48,8 +48,15 @@ async function eraseSecrets(path: string): Promise<void> {
   }
 }
 
+/** A moment under which no snapshot stands yet: clocks go back, and two boxes may share a store. */
+async function freeTime(store: Store, now: number): Promise<number> {
+  let time = now;
+  while (await store.head(snapshotKey(time)) !== undefined) time++;
+  return time;
+}
+
 async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
-  const time = session.now();
+  const time = await freeTime(store, session.now());
   const key = snapshotKey(time);
   const file = await open(path, "r");
   try {

@@ -6,6 +6,8 @@
  *                                       calls a composite checksum. Can be continued after a restart.
  *     crc64nvme:<hex>                   CRC-64/NVME of the object, 16 digits
  *     md5:<hex>                         MD5 of the object
+ *     md5-parts:<hex>:<part size>       MD5 over the binary MD5s of its parts, in order; what most S3 servers
+ *                                       give as ETag of an object sent in parts
  */
 
 import { createHash } from "node:crypto";

@@ -31,10 +31,23 @@ export async function openStore(
   context: StoreContext,
   options: OpenOptions = {},
 ): Promise<Store> {
+  return await openerOf(url)(url, context, options);
+}
+
+/**
+ * Refuses what names no kind of store: said before a long job begins, rather than in its midst.
+ *
+ * @throws StoreError `store-url`
+ */
+export function assertStoreUrl(url: string): void {
+  openerOf(url);
+}
+
+function openerOf(url: string): Opener {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   const opener = scheme === undefined ? undefined : OPENERS.get(scheme);
   if (opener === undefined) throw unknown(url, scheme);
-  return await opener(url, context, options);
+  return opener;
 }
 
 /**

@@ -44,9 +44,10 @@ export class User {
       interactive: this.answers !== undefined,
       colour: false,
       env: { COLDFRAME_HOME: this.home, ...this.env },
-      ask: (question) => {
-        err.push(question);
-        return Promise.resolve(this.answers?.shift());
+      ask: (question, { secret = false } = {}) => {
+        const answer = this.answers?.shift();
+        err.push(`${question}${secret ? "" : answer ?? ""}\n`); // as the screen shows it
+        return Promise.resolve(answer);
       },
       now: () => this.clock ?? Date.now(),
       signal: this.signal,

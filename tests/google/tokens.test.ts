@@ -104,9 +104,23 @@ test("a grant that Google ended after a week is named, with the way out for proj
     assert.ok(await kept(context), "the sign-in is kept, so that it can be looked at");
   }));
 
-test("a grant that was revoked after a year is told as such", () =>
+test("the same when the next run comes only a month later", () =>
   withSetting(async ({ context, server }) => {
-    server.world.now += 365 * DAY;
+    server.world.now += 30 * DAY;
+    for (const grant of server.world.grants.values()) grant.revoked = true;
+    await assert.rejects((await openTokenSource(context)).accessToken(), (error) => {
+      assert.ok(error instanceof StoreError);
+      assert.match(error.message, /of 30 days ago/);
+      assert.match(error.hint ?? "", /Testing/);
+      return true;
+    });
+  }));
+
+test("a grant that was used for a year and then revoked is told as such", () =>
+  withSetting(async ({ context, server }) => {
+    server.world.now += 200 * DAY;
+    await (await openTokenSource(context)).accessToken();
+    server.world.now += 165 * DAY;
     for (const grant of server.world.grants.values()) grant.revoked = true;
     await assert.rejects((await openTokenSource(context)).accessToken(), (error) => {
       assert.ok(error instanceof StoreError);

@@ -112,7 +112,7 @@ testWith(["bsdtar", "7zz", "isovfy"], "bsdtar, 7-Zip and isovfy list 120,000 fil
       writeImage(path, spec, tenBytes);
       const listed = await run("bsdtar", ["-tf", path], large);
       const paths = new Set(listed.stdout.split("\n"));
-      for (const entry of spec.entries) assert.ok(paths.has(entry.path), entry.path);
+      assert.deepEqual(spec.entries.filter((entry) => !paths.has(entry.path)), []);
       assert.match((await run("isovfy", [path], large)).stdout, /No errors found/);
       assert.match((await run("7zz", ["t", path], large)).stdout, /^Files: 120000$/m);
     }

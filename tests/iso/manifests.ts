@@ -23,13 +23,13 @@ const HARD = [
   "ﬁ",
 ];
 
-/** Names any Linux file system takes: 1 to 255 bytes, no slash, not `.` or `..`. */
+/** Names any Linux file system takes: 1 to 255 bytes, no slash, not `.` or `..`; with more than white space. */
 export function names(): fc.Arbitrary<string> {
   const some = fc.string({ unit: fc.constantFrom(...PLAIN, ...HARD), minLength: 1, maxLength: 20 });
   const long = fc.tuple(fc.constantFrom("n", "é", "日", "😀"), fc.integer({ min: 60, max: 255 }), some)
     .map(([unit, count, end]) => cutTo(unit.repeat(count), 255 - new TextEncoder().encode(end).length) + end);
   return fc.oneof({ weight: 6, arbitrary: some }, { weight: 1, arbitrary: long })
-    .filter((name) => name !== "." && name !== "..");
+    .filter((name) => name !== "." && name !== ".." && name.trim() !== "");
 }
 
 /** The start of a text of equal characters, in at most `bytes` bytes of UTF-8. */

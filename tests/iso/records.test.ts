@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { concat, fromHex, toHex, utf8 } from "../../lib/bytes.ts";
 import {
   directoryRecord,
@@ -9,16 +10,16 @@ import {
   pathTableRecord,
   recordLength,
   SELF,
-} from "../../lib/iso/directory_record.ts";
+} from "../../lib/iso/directory-record.ts";
 import { ascii, SECTOR, utf16be } from "../../lib/iso/fields.ts";
-import { ce, er, nm, px, sl, sp, systemUse, tf } from "../../lib/iso/rock_ridge.ts";
+import { ce, er, nm, px, sl, sp, systemUse, tf } from "../../lib/iso/rock-ridge.ts";
 import { recordTime, udfTime, volumeTime } from "../../lib/iso/times.ts";
 import {
   jolietDescriptor,
   primaryDescriptor,
   recognition,
   terminator,
-} from "../../lib/iso/volume_descriptors.ts";
+} from "../../lib/iso/volume-descriptors.ts";
 import { NOON } from "./images.ts";
 
 function same(actual: Uint8Array, hex: string): void {
@@ -88,27 +89,40 @@ test("SL stores components", () => {
   assert.deepEqual(sl("/x//y/").map(toHex), ["534c0d01" + "00" + "0800" + "000178" + "000179"]);
 });
 
-test("SL goes on in another field, in the middle of a component and within its length byte", () => {
-  const fields = sl("ab/".repeat(200) + "end");
-  assert.ok(fields.length > 3);
-  for (const [i, field] of fields.entries()) {
-    assert.equal(field[2], field.length);
-    assert.equal(field[4], i < fields.length - 1 ? 1 : 0);
-  }
-  assert.equal(followed(fields), "ab/".repeat(200) + "end");
+test("SL goes on in another field inside a component, so that readers agree about slashes", () => {
+  const part = fc.oneof(
+    fc.constantFrom(".", "..", "a", "ab"),
+    fc.integer({ min: 1, max: 255 }).map((length) => "x".repeat(length)),
+  );
+  fc.assert(fc.property(fc.array(part, { minLength: 1, maxLength: 300 }), fc.boolean(), (parts, rooted) => {
+    const target = (rooted ? "/" : "") + parts.join("/");
+    const fields = sl(target);
+    for (const [i, field] of fields.entries()) {
+      assert.equal(field[2], field.length);
+      assert.equal(field[4], i < fields.length - 1 ? 1 : 0);
+    }
+    assert.equal(followed(fields, ""), target);
+    assert.equal(followed(fields, "/"), target);
+  }));
 });
 
-/** What a reader that puts no slash between fields, as libarchive does, makes of SL fields. */
-function followed(fields: readonly Uint8Array[]): string {
+/** The target, as a reader understands it that puts `between` after a field that ends with a whole component. */
+function followed(fields: readonly Uint8Array[], between: "" | "/"): string {
   let text = "";
   for (const field of fields) {
     let separator = "";
     for (let at = 5; at < field.length; at += 2 + (field[at + 1] ?? 0)) {
-      text += separator + new TextDecoder().decode(field.subarray(at + 2, at + 2 + (field[at + 1] ?? 0)));
+      text += separator + componentText(field, at);
       separator = (field[at] ?? 0) & 1 ? "" : "/";
     }
+    if (field[4] === 1 && separator === "/") text += between;
   }
   return text;
+}
+
+function componentText(field: Uint8Array, at: number): string {
+  const named = { 2: ".", 4: "..", 8: "" }[(field[at] ?? 0) & ~1];
+  return named ?? new TextDecoder().decode(field.subarray(at + 2, at + 2 + (field[at + 1] ?? 0)));
 }
 
 test("a name fits a record up to 153 bytes, above that 125 stay and the rest goes on in a continuation area", () => {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex, utf8 } from "../../lib/bytes.ts";
-import { crc16, cs0, putDomain, putDstring } from "../../lib/iso/udf_fields.ts";
-import { LARGEST_UDF_FILE, udfFileEntry, udfFileIdentifier } from "../../lib/iso/udf_file.ts";
+import { crc16, cs0, putDomain, putDstring } from "../../lib/iso/udf-fields.ts";
+import { LARGEST_UDF_FILE, udfFileEntry, udfFileIdentifier } from "../../lib/iso/udf-file.ts";
 import {
   udfAnchor,
   udfFileSet,
@@ -14,7 +14,7 @@ import {
   udfPrimary,
   udfSequence,
   udfUnallocated,
-} from "../../lib/iso/udf_volume.ts";
+} from "../../lib/iso/udf-volume.ts";
 import { NOON } from "./images.ts";
 
 function same(actual: Uint8Array, hex: string): void {

@@ -226,15 +226,18 @@ class Target {
     for (let at = 0; at < components.length;) {
       const [flags = 0, length = 0] = components.subarray(at, at + 2);
       s.check(at + 2 + length <= components.length, "has a component that runs over");
-      this.#component(s, flags, components.subarray(at + 2, at + 2 + length));
+      const last = at + 2 + length === components.length;
+      this.#component(s, flags, components.subarray(at + 2, at + 2 + length), last);
       at += 2 + length;
     }
   }
 
-  #component(s: Structure, flags: number, text: Uint8Array): void {
+  #component(s: Structure, flags: number, text: Uint8Array, last: boolean): void {
     const special = { 2: ".", 4: "..", 8: "" }[flags];
+    // At its end a field may open a component whose text is all in the next one.
+    const opens = flags === 1 && last;
     s.check(
-      special !== undefined ? text.length === 0 : flags <= 1 && text.length > 0,
+      special !== undefined ? text.length === 0 : flags <= 1 && (text.length > 0 || opens),
       `component with flags ${flags}`,
     );
     s.check(flags !== 8 || this.#text === "", "has the root inside its target");

@@ -2,17 +2,11 @@
 
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
+import { contents, put } from "../cli/files.ts";
 import { type User, withUser } from "../cli/harness.ts";
 import { pseudoRandom, run, testWith } from "../tools.ts";
-
-async function put(user: User, path: string, bytes: Uint8Array | string, mtime = "2024-05-01T10:00:00.123Z") {
-  const full = user.path(path);
-  await mkdir(dirname(full), { recursive: true });
-  await writeFile(full, bytes);
-  await utimes(full, new Date(mtime), new Date(mtime));
-}
 
 /** A small family archive with the names and sizes that break backup tools. */
 async function family(user: User): Promise<void> {
@@ -27,20 +21,6 @@ async function family(user: User): Promise<void> {
   await put(user, "Photos/empty.txt", "");
   await put(user, "Photos/copy of 1.HEIC", pseudoRandom(300_000, 1), "1999-12-31T23:59:59.999Z");
   await put(user, "Photos/one.bin", pseudoRandom(1, 4));
-}
-
-/** Every file below a folder: path, bytes and time. */
-async function contents(root: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const bytes = await readFile(path);
-    found[path.slice(root.length + 1)] = `${(await stat(path)).mtime.toISOString()} ${
-      bytes.toString("base64")
-    }`;
-  }
-  return found;
 }
 
 test("what was synced and sealed comes back with the same bytes and times", () =>

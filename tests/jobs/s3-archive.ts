@@ -12,7 +12,7 @@ import { type S3Options, type S3Server, withS3 } from "../servers/s3/server.ts";
 import { pseudoRandom } from "../tools.ts";
 
 /** Bytes of a part of the s3: store. */
-export const PART = 16 * 1024 * 1024;
+export const PART = 8 * 1024 * 1024;
 
 /** A user, a bucket, and how they find each other. */
 export class S3Archive {
@@ -70,20 +70,27 @@ export class S3Archive {
     const controller = new AbortController();
     this.user.signal = controller.signal;
     let asked = 0;
+    let waiting = false;
     this.server.faults.schedule(({ operation }) => {
       if (operation === "CreateMultipartUpload") meanwhile?.();
       const stalled = operation === "CompleteMultipartUpload" ||
         operation === "UploadPart" && ++asked > parts;
       if (!stalled || controller.signal.aborted) return undefined;
-      void this.#abortAt(controller, parts);
+      if (!waiting) void this.#abortAt(controller, parts);
+      waiting = true;
       return { kind: "stall", when: "before" };
     });
   }
 
   async #abortAt(controller: AbortController, parts: number): Promise<void> {
-    while (this.sentParts.length < parts) await new Promise((resolve) => setTimeout(resolve, 10));
-    await new Promise((resolve) => setTimeout(resolve, 200)); // for the answer, and for writing it down
+    while (await this.confirmedParts() < parts) await new Promise((resolve) => setTimeout(resolve, 20));
     controller.abort(new Error("killed"));
+  }
+
+  /** Parts that the catalog knows to be confirmed. */
+  async confirmedParts(): Promise<number> {
+    const lines = (await this.user.ok("ls", "uploads", "--json")).split("\n").filter((line) => line !== "");
+    return lines.reduce((sum, line) => sum + Number(JSON.parse(line).parts), 0);
   }
 
   /** Lets runs go on undisturbed. */

@@ -1,7 +1,6 @@
 /** boto3 as an independent judge: a script in Python that fails when what it finds is not what it expects. */
 
-import { spawn } from "node:child_process";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 
@@ -16,6 +15,9 @@ export interface BotoTarget {
 
 /** The Python that has boto3; CI may name one by COLDFRAME_PYTHON. */
 export const PYTHON = process.env["COLDFRAME_PYTHON"] ?? "python3";
+
+/** Python starts slowly on a busy machine; Bun would give up after 5 s. */
+const TIMEOUT_MS = 120_000;
 
 const PRELUDE = `
 import hashlib, io, os, sys, threading
@@ -112,7 +114,7 @@ export async function runWith(
 
 /** A test that needs boto3; left out where it is missing, a failure in CI. */
 export function testWithBoto(name: string, body: () => Promise<void>): void {
-  if (spawnSync(PYTHON, ["-c", "import boto3"]).status === 0) test(name, body);
+  if (spawnSync(PYTHON, ["-c", "import boto3"]).status === 0) test(name, { timeout: TIMEOUT_MS }, body);
   else if (process.env["CI"] === "true") {
     test(name, () => Promise.reject(new Error("boto3 is missing in CI")));
   } else test(`${name} (left out: boto3 not installed)`, () => {});

@@ -8,7 +8,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { hasTool } from "../tools.ts";
 import { boto } from "./boto.ts";
-import { GLACIER, ONE_WINNER, REFUSALS, ROUND_TRIP } from "./scripts.ts";
+import { GLACIER, ONE_WINNER, REFUSALS, ROUND_TRIP, UNKNOWN_KEY } from "./scripts.ts";
 import {
   CEPH_TOOLS,
   MOTO_TOOLS,
@@ -25,7 +25,7 @@ function realTest(tools: readonly string[], name: string, body: () => Promise<vo
     test(`${name} (left out: COLDFRAME_REAL_SERVERS is not 1)`, () => {});
     return;
   }
-  test(name, async () => {
+  test(name, { timeout: 180_000 }, async () => {
     const missing = tools.filter((tool) => !hasTool(tool));
     assert.deepEqual(missing, [], "programs that are not installed");
     await body();
@@ -38,7 +38,7 @@ async function isGone(server: RealServer): Promise<boolean> {
 
 realTest(["python3", ...CEPH_TOOLS], "Ceph comes up, keeps the rules, and is gone afterwards", async () => {
   const used = await withCeph(async (server) => {
-    for (const script of [ROUND_TRIP, ONE_WINNER, REFUSALS]) await boto(server, script);
+    for (const script of [ROUND_TRIP, ONE_WINNER, REFUSALS, UNKNOWN_KEY]) await boto(server, script);
     return server;
   });
   assert.ok(await isGone(used));

@@ -7,7 +7,7 @@ import { equal } from "../../lib/bytes.ts";
 import { pseudoRandom, testWith, withFolder } from "../tools.ts";
 import { awsEnvironment, boto, type BotoTarget, runWith, testWithBoto } from "./boto.ts";
 import { type S3Options, type S3Server, withS3 } from "./s3/server.ts";
-import { GLACIER, ONE_WINNER, REFUSALS, ROUND_TRIP } from "./scripts.ts";
+import { GLACIER, ONE_WINNER, REFUSALS, ROUND_TRIP, UNKNOWN_KEY } from "./scripts.ts";
 
 const BUCKET = "judged";
 
@@ -29,7 +29,8 @@ function botoTest(name: string, script: string, options: S3Options = {}): void {
 
 botoTest("put, get, range, list and parts", ROUND_TRIP);
 botoTest("a conditional write has one winner of twelve", ONE_WINNER);
-botoTest("wrong key, secret, body hash and clock are refused", REFUSALS);
+botoTest("a wrong secret, body hash and clock are refused", REFUSALS);
+botoTest("an unknown key is refused", UNKNOWN_KEY);
 botoTest("an archived object is thawed before it is read", GLACIER);
 
 botoTest(
@@ -61,9 +62,16 @@ def upload(name, kind):
     for number, piece in enumerate(pieces, 1):
         sent = s3.upload_part(**where, PartNumber=number, Body=piece, ChecksumAlgorithm=name)
         parts.append({"PartNumber": number, "ETag": sent["ETag"], field: sent[field]})
-    return s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    finish = dict(**where, MultipartUpload={"Parts": parts})
+    if kind == "FULL_OBJECT":
+        refused("BadDigest", s3.complete_multipart_upload, **finish, ChecksumType=kind, **{field: parts[0][field]})
+        refused("InvalidRequest", s3.complete_multipart_upload, **finish, MpuObjectSize=len(body) - 1)
+        finish[field] = wholes[name]
+    return s3.complete_multipart_upload(**finish, MpuObjectSize=len(body))
+wholes = {}
 for name in ["CRC32"] + CRT_ONLY:
     whole = s3.put_object(Bucket=BUCKET, Key="whole", Body=body, ChecksumAlgorithm=name)
+    wholes[name] = whole["Checksum" + name]
     same(upload(name, "FULL_OBJECT")["Checksum" + name], whole["Checksum" + name])
 import base64
 done = upload("SHA256", "COMPOSITE")

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { utf8 } from "../../lib/bytes.ts";
 import { StoreError } from "../../lib/errors.ts";
-import { bare, NOW, refused, scripted, xml } from "./s3-scripted.ts";
+import { bare, headed, NOW, refused, scripted, xml } from "./s3-scripted.ts";
 
 /** Status, code, what it becomes, whether it passes, and what its message has. */
 const REFUSALS: readonly [number, string, string, boolean, RegExp][] = [
@@ -103,6 +103,12 @@ test("a HEAD that alone is refused lacks the permission to read", async () => {
   await assert.rejects(store.head("a"), /the permission s3:GetObject/);
 });
 
+test("a HEAD refused as wrong where a listing is right is tried again", async () => {
+  const empty = xml("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+  const { store } = await scripted([bare(400), empty]);
+  await assert.rejects(store.head("a"), { code: "store-unreachable", transient: true });
+});
+
 test("a missing bucket is not a missing object", async () => {
   const { store } = await scripted([bare(404), refused(404, "NoSuchBucket")]);
   await assert.rejects(store.head("a"), { code: "store-missing" });
@@ -154,7 +160,7 @@ test("a HEAD refused without words by a server with another time of day is a wro
   const date = new Date(NOW - 86_400_000).toUTCString();
   const { store, sent, warnings } = await scripted([
     bare(403, { date }),
-    bare(200, { "content-length": "1" }),
+    headed(1),
   ]);
   await assert.rejects(store.head("a"), { transient: true });
   assert.equal((await store.head("a"))?.size, 1);

@@ -13,21 +13,23 @@ export const PART = 5 * 1024 * 1024;
 export interface OpenOptions extends S3Options {
   /** Further parameters of the URL, each with its `&`. */
   readonly query?: string;
+  /** Another way to the server. */
+  readonly endpoint?: string;
   readonly context?: Partial<StoreContext>;
 }
 
 /** A store in the bucket `bucket` of a server. */
 export function openOn(
   server: S3Server,
-  { query = "", context = {}, ...options }: OpenOptions = {},
+  { query = "", endpoint = server.url, context = {}, ...options }: OpenOptions = {},
 ): Promise<S3Store> {
-  const url = `s3://bucket/some%20photos?region=${server.region}&endpoint=${server.url}${query}`;
+  const url = `s3://bucket/some%20photos?region=${server.region}&endpoint=${endpoint}${query}`;
   const env = {
     AWS_ACCESS_KEY_ID: server.accessKey,
     AWS_SECRET_ACCESS_KEY: server.secretKey,
     HOME: "/nowhere",
   };
-  return openS3(url, testContext({ env, ...context }), { partSize: PART, ...options });
+  return openS3(url, testContext({ env, ...context }), { partSize: PART, slowest: 50e6, ...options });
 }
 
 /** The key in the bucket of a key in such a store. */

@@ -8,7 +8,7 @@ import { S3Client } from "../../lib/store/s3/client.ts";
 import type { PartReceipt } from "../../lib/store/store.ts";
 import { rejectsWith } from "./conformance.ts";
 import { testContext } from "./context.ts";
-import { bare, NOW, refused, scripted, xml } from "./s3-scripted.ts";
+import { bare, headed, NOW, refused, scripted, xml } from "./s3-scripted.ts";
 
 /** SHA-256 of "hello" and of nothing. */
 const HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -48,6 +48,7 @@ for (const [name, query, signature] of SIGNED) {
         },
       }),
       stall: 1000,
+      slowest: 1000,
     });
     await client.call({ operation: "ListObjectsV2", method: "GET", query });
     assert.equal(
@@ -90,7 +91,7 @@ test("a PUT is signed with its body's hash, carries its checksum, and never over
 
 test("every header of a PUT but the negotiable ones is covered by the signature", async () => {
   const { store, sent } = await scripted(
-    [bare(200, { "x-amz-checksum-sha256": HELLO64 })],
+    [bare(200, { etag: '"e"', "x-amz-checksum-sha256": HELLO64 })],
     "s3://photos?region=eu-central-1&class=DEEP_ARCHIVE&lock=2d",
   );
   await store.put("volumes/v", utf8("hello"), { kind: "volume" });
@@ -107,7 +108,7 @@ for (const kind of KINDS) {
   const locked = ["volume", "manifest", "key", "mirror"].includes(kind);
   test(`of kind ${kind} an object is ${cold ? "" : "not "}cold and ${locked ? "" : "not "}locked`, async () => {
     const { store, sent } = await scripted(
-      [bare(200, { "x-amz-checksum-sha256": HELLO64 })],
+      [bare(200, { etag: '"e"', "x-amz-checksum-sha256": HELLO64 })],
       "s3://photos?region=eu-central-1&class=DEEP_ARCHIVE&lock=2d&lock-mode=compliance",
     );
     const info = await store.put("k", utf8("hello"), { kind });
@@ -140,7 +141,7 @@ test("an upload is begun, sent, completed and confirmed by these requests", asyn
   const base64 = "wDbLt1U6kJ+LiHfURhkkMH8n7LZs/5KO7q/VacOIfik=";
   // SHA-256 over both binary hashes
   const composite = "BvAbbg5MurpCMrVFaBO55WUNjpKOV++D3zl8x/rcQxE=";
-  const info = { "content-length": String(MIB5 + 5), "x-amz-checksum-sha256": `${composite}-2` };
+  const info = { "x-amz-checksum-sha256": `${composite}-2` };
   const { store, sent } = await scripted(
     [
       xml(
@@ -151,7 +152,7 @@ test("an upload is begun, sent, completed and confirmed by these requests", asyn
       bare(200, { etag: '"e1"', "x-amz-checksum-sha256": base64 }),
       bare(200, { etag: '"e2"', "x-amz-checksum-sha256": HELLO64 }),
       xml('<CompleteMultipartUploadResult><ETag>"e-2"</ETag></CompleteMultipartUploadResult>'),
-      bare(200, { ...info, "x-amz-meta-coldframe-part-size": String(MIB5) }),
+      headed(MIB5 + 5, { ...info, "x-amz-meta-coldframe-part-size": String(MIB5) }),
     ],
     "s3://photos/home?region=eu-central-1&class=DEEP_ARCHIVE",
     { partSize: MIB5 },
@@ -160,8 +161,8 @@ test("an upload is begun, sent, completed and confirmed by these requests", asyn
   assert.equal(upload.token, "id/1+2");
   const receipts: PartReceipt[] = [await upload.send(0, first), await upload.send(1, utf8("hello"))];
   assert.deepEqual(receipts, [
-    { index: 0, size: MIB5, sha256: hex, tag: "e1" },
-    { index: 1, size: 5, sha256: HELLO, tag: "e2" },
+    { index: 0, size: MIB5, sha256: hex, tag: "e1 part=5242880" },
+    { index: 1, size: 5, sha256: HELLO, tag: "e2 part=5242880" },
   ]);
   const object = await upload.complete(receipts);
   const base = "https://photos.s3.eu-central-1.amazonaws.com/home/volumes/v";
@@ -195,12 +196,12 @@ test("an upload is begun, sent, completed and confirmed by these requests", asyn
 });
 
 test("a composite checksum that is not of the parts sent is damage", async () => {
-  const wrong = { "content-length": "5", "x-amz-checksum-sha256": `${HELLO64}-1` };
+  const wrong = { "x-amz-checksum-sha256": `${HELLO64}-1` };
   const { store } = await scripted([
     xml("<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>"),
     bare(200, { etag: '"e1"', "x-amz-checksum-sha256": HELLO64 }),
     xml('<CompleteMultipartUploadResult><ETag>"e-1"</ETag></CompleteMultipartUploadResult>'),
-    bare(200, { ...wrong, "x-amz-meta-coldframe-part-size": String(16 * 1024 * 1024) }),
+    headed(5, { ...wrong, "x-amz-meta-coldframe-part-size": String(8 * 1024 * 1024) }),
   ]);
   const upload = await store.beginUpload("volumes/v", 5, { kind: "volume" });
   await rejectsWith("damaged", upload.complete([await upload.send(0, utf8("hello"))]));
@@ -232,10 +233,9 @@ test("a refusal inside a 200 to Complete is a refusal", async () => {
 
 test("RestoreObject asks for days and tier", async () => {
   const { store, sent } = await scripted([
-    bare(200, { "content-length": "5", "x-amz-storage-class": "DEEP_ARCHIVE" }),
+    headed(5, { "x-amz-storage-class": "DEEP_ARCHIVE" }),
     bare(202),
-    bare(200, {
-      "content-length": "5",
+    headed(5, {
       "x-amz-storage-class": "DEEP_ARCHIVE",
       "x-amz-restore": 'ongoing-request="true"',
     }),
@@ -250,12 +250,12 @@ test("RestoreObject asks for days and tier", async () => {
 });
 
 test("a restore already under way, and one not needed, are no errors", async () => {
-  const archived = { "content-length": "5", "x-amz-storage-class": "GLACIER" };
+  const archived = { "x-amz-storage-class": "GLACIER" };
   const { store } = await scripted([
-    bare(200, archived),
+    headed(5, archived),
     refused(409, "RestoreAlreadyInProgress"),
-    bare(200, { "content-length": "5" }),
-    bare(200, archived),
+    headed(5),
+    headed(5, archived),
     refused(503, "GlacierExpeditedRetrievalNotAvailable"),
   ]);
   assert.deepEqual(await store.thaw("v", { tier: "Standard", days: 1 }), { state: "thawing" });
@@ -285,7 +285,7 @@ const STATES: readonly [Record<string, string>, unknown][] = [
 
 for (const [headers, availability] of STATES) {
   test(`an object with ${JSON.stringify(headers)} is ${JSON.stringify(availability)}`, async () => {
-    const { store } = await scripted([bare(200, { "content-length": "0", ...headers })]);
+    const { store } = await scripted([headed(0, { ...headers })]);
     assert.deepEqual((await store.head("v"))?.availability, availability);
   });
 }
@@ -309,14 +309,14 @@ const CHECKSUMS: readonly [Record<string, string>, string | undefined][] = [
 
 for (const [headers, checksum] of CHECKSUMS) {
   test(`a HEAD with ${JSON.stringify(headers)} says ${checksum}`, async () => {
-    const { store } = await scripted([bare(200, { "content-length": "5", ...headers })]);
+    const { store } = await scripted([headed(5, { ...headers })]);
     assert.equal((await store.head("v"))?.checksum, checksum);
   });
 }
 
 test("the part size of an object that other software sent is asked for", async () => {
   const { store, sent } = await scripted([
-    bare(200, { "content-length": "20000000", "x-amz-checksum-sha256": `${HELLO64}-3` }),
+    headed(20000000, { "x-amz-checksum-sha256": `${HELLO64}-3` }),
     bare(206, { "content-length": "8388608" }),
   ]);
   assert.equal((await store.head("v"))?.checksum, `sha256-parts:${HELLO}:8388608`);
@@ -324,21 +324,30 @@ test("the part size of an object that other software sent is asked for", async (
 });
 
 test("a HEAD without a size is an error, not an empty object", async () => {
-  const { store } = await scripted([bare(200)]);
+  const { store } = await scripted([bare(200, { etag: '"e"' })]);
   await assert.rejects(store.head("v"), { code: "store-protocol" });
+});
+
+test("the sign-in page of a hotel is neither an object nor its bytes", async () => {
+  const page = () => new Response("<html>Welcome!</html>", { headers: { "content-length": "21" } });
+  const { store } = await scripted([page(), page(), page(), page()]);
+  const wanted = { code: "store-protocol", transient: true };
+  await assert.rejects(store.head("v"), wanted);
+  await assert.rejects(collect(store.read("v")), wanted);
+  await assert.rejects(store.put("staged/a", utf8("x"), { kind: "staged" }), wanted);
 });
 
 test("a range is asked for and its place in the answer checked", async () => {
   const part = (range: string, body = "ell") => () =>
     new Response(body, {
       status: 206,
-      headers: { "content-range": range, "content-length": String(body.length) },
+      headers: { etag: '"e"', "content-range": range, "content-length": String(body.length) },
     });
   const { store, sent } = await scripted([
     part("bytes 1-3/5"),
     part("bytes 0-2/5"),
     part("bytes 1-2/3", "el"),
-    new Response("hello", { status: 200, headers: { "content-length": "5" } }),
+    new Response("hello", { status: 200, headers: { etag: '"e"', "content-length": "5" } }),
     refused(416, "InvalidRange"),
   ]);
   const range = { offset: 1, length: 3 };
@@ -351,7 +360,8 @@ test("a range is asked for and its place in the answer checked", async () => {
 });
 
 test("a body that is longer or shorter than announced is noticed", async () => {
-  const sized = (size: number) => new Response("hello", { headers: { "content-length": String(size) } });
+  const sized = (size: number) =>
+    new Response("hello", { headers: { etag: '"e"', "content-length": String(size) } });
   const { store } = await scripted([sized(4), sized(6)]);
   await assert.rejects(collect(store.read("v")), { code: "damaged" });
   await assert.rejects(collect(store.read("v")), { code: "store-unreachable", transient: true });
@@ -362,4 +372,11 @@ test("the hash of an empty body is signed where there is none", async () => {
   await store.remove("staged/a");
   assert.equal(sent[0]?.method, "DELETE");
   assert.equal(sent[0]?.headers.get("x-amz-content-sha256"), EMPTY);
+});
+
+test("an upload that Ceph calls a missing key is a forgotten upload", async () => {
+  const gone = () => refused(404, "NoSuchKey");
+  const { store } = await scripted([gone(), gone()]);
+  assert.equal(await store.resumeUpload("volumes/v", 5, "id", []), undefined);
+  await store.abortUpload({ key: "volumes/v", token: "id", started: undefined });
 });

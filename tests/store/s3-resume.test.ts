@@ -10,10 +10,14 @@ import { type Bytes, equal } from "../../lib/bytes.ts";
 import { retrying } from "../../lib/store/retry.ts";
 import { partCount, partRange, type PartReceipt, type Store } from "../../lib/store/store.ts";
 import { type Fault, type Quirks, type S3Server, withS3 } from "../servers/s3/server.ts";
+import { seededSchedule, withProxy } from "../servers/proxy.ts";
 import { pseudoRandom } from "../tools.ts";
 import { AT_ONCE, full, openOn, PART } from "./s3-open.ts";
 
 const KEY = "volumes/v.iso.age";
+/** Bun gives a test five seconds. */
+const LONG = { timeout: 900_000 };
+
 const VOLUME = { kind: "volume" } as const;
 
 /** What the catalog keeps of an upload, so that another process can go on. */
@@ -65,7 +69,7 @@ const PLANS: readonly [string, Quirks, string][] = [
 ];
 
 for (const [name, quirks, query] of PLANS) {
-  test(`an upload killed after each part in turn and resumed is the plan, on ${name}`, async () => {
+  test(`an upload killed after each part in turn and resumed is the plan, on ${name}`, LONG, async () => {
     const body = pseudoRandom(4 * PART + 99);
     for (let killedAfter = 0; killedAfter <= 5; killedAfter++) {
       await withS3({ buckets: ["bucket"], quirks }, async (server) => {
@@ -136,18 +140,40 @@ function randomFault(random: () => number): Fault {
 /** Rounds by default, to keep the whole suite short; 500 are run before a release. */
 const ROUNDS = Number(process.env["COLDFRAME_FAULT_ROUNDS"] ?? 40);
 
+/** A server that often fails, or one behind a line that does. */
+async function onBadLine(
+  quirks: Quirks,
+  random: () => number,
+  body: (server: S3Server, endpoint: string) => Promise<void>,
+): Promise<void> {
+  const rate = random() * 0.5;
+  await withS3({ buckets: ["bucket"], quirks }, async (server) => {
+    if (random() < 0.6) {
+      server.faults.schedule(() => random() < rate ? randomFault(random) : undefined);
+      await body(server, server.url);
+    } else {
+      const schedule = seededSchedule(Math.floor(random() * 1e9), {
+        rate,
+        maxBytes: 2 * PART,
+        maxLatency: 5,
+        kinds: ["refuse", "latency", "cut", "reset", "stall"],
+      });
+      await withProxy(server.url, schedule, (proxy) => body(server, proxy.url));
+    }
+  });
+}
+
 async function badLine(seed: number): Promise<void> {
   const random = randomOf(seed);
   const quirks: Quirks = random() < 0.2 ? { noChecksums: true } : {};
   const query = random() < 0.2 ? "&checksum=crc64nvme" : "";
   const body = pseudoRandom(Math.floor(random() * 3 * PART) + 1, seed);
-  await withS3({ buckets: ["bucket"], quirks }, async (server) => {
-    const rate = random() * 0.5;
-    server.faults.schedule(() => random() < rate ? randomFault(random) : undefined);
+  await onBadLine(quirks, random, async (server, endpoint) => {
     const kept: Kept = { token: undefined, receipts: [] };
     for (let run = 1;; run++) {
       const stop = new AbortController();
-      const bare = await openOn(server, { query, stall: 300, context: { signal: stop.signal } });
+      const context = { signal: stop.signal, warn: () => {} };
+      const bare = await openOn(server, { endpoint, query, stall: 300, context });
       const store = retrying(bare, { ...AT_ONCE, attempts: 40, signal: stop.signal });
       const killed = run < 3 && random() < 0.4;
       const timer = killed ? setTimeout(() => stop.abort(new Error("killed")), random() * 60) : undefined;
@@ -165,7 +191,7 @@ async function badLine(seed: number): Promise<void> {
   });
 }
 
-test(`${ROUNDS} uploads on bad lines, some killed and resumed, all end as planned`, async () => {
+test(`${ROUNDS} uploads on bad lines, some killed and resumed, all end as planned`, LONG, async () => {
   const first = Number(process.env["COLDFRAME_FAULT_SEED"] ?? 1);
   for (let seed = first; seed < first + ROUNDS; seed++) {
     await badLine(seed).catch((error: unknown) => {

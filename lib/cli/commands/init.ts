@@ -5,10 +5,11 @@ import { resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError } from "../../errors.ts";
 import { makeFolder } from "../../files.ts";
+import { parseVolumeSize } from "../../home/config.ts";
 import { type Home, homeError, homePath, openHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
 import { createHome, type InitChoices } from "../../jobs/init.ts";
-import { parseSize } from "../../size.ts";
+import { assertStoreUrl } from "../../store/open.ts";
 import {
   addStoreFlags,
   type CommandContext,
@@ -17,7 +18,7 @@ import {
   newCommand,
   type StoreFlags,
 } from "../command.ts";
-import { json, line, styled, type Terminal } from "../terminal.ts";
+import { json, line, showError, styled, type Terminal } from "../terminal.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: string;
@@ -32,12 +33,18 @@ export function initCommand(context: CommandContext): Command {
     newCommand("init", "Make a home: settings, a key pair, a catalog.", "coldframe init ~/Pictures"),
   )
     .argument("[dir...]", "folders to protect")
-    .option("--volume-size <size>", "the largest volume, such as 5G")
+    .option("--volume-size <size>", "the largest volume, such as 5G", volumeSize)
     .option("--classic", "an X25519 key, which every age since 1.0 reads, instead of a post-quantum one")
     .option("--recipient <key>", "encrypt to this public key, too (may be repeated)", append, [])
     .option("--no-identity", "make no key pair: only the --recipient keys can open what is stored")
     .option("--yes", "ask nothing")
     .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
+}
+
+/** Checks a volume size; the settings keep it as the user wrote it. */
+function volumeSize(text: string): string {
+  parseVolumeSize(text, "--volume-size");
+  return text;
 }
 
 function append(value: string, before: readonly string[]): string[] {
@@ -78,20 +85,18 @@ async function makeLocked(root: string, choices: InitChoices, now: number): Prom
 
 async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags): Promise<InitChoices> {
   const asks = terminal.interactive && flags.yes !== true && flags.json !== true;
-  const ask = async (question: string, preset: string): Promise<string> => {
-    if (!asks) return preset;
-    const answer = (await terminal.ask(`${question} [${preset}]: `))?.trim();
-    return answer === undefined || answer === "" ? preset : answer;
-  };
+  const ask = (question: string, preset: string, check: (answer: string) => void = () => {}) =>
+    asks ? askUntilRight(terminal, question, preset, check) : Promise.resolve(preset);
   const sources = dirs.length > 0
     ? dirs
     : splitList(await ask("Folders to protect, separated by commas", ""));
   const own = "a folder in the home";
-  const cold = flags.cold ?? storeAnswer(await ask("Where to keep volumes (store URL)", own), own);
+  const checkStore = (answer: string) => answer === own || assertStoreUrl(answer);
+  const cold = flags.cold ??
+    storeAnswer(await ask("Where to keep volumes (store URL)", own, checkStore), own);
   const staging = flags.staging ??
-    storeAnswer(await ask("Where single files wait (store URL)", cold ?? own), own);
-  const volumeSize = flags.volumeSize ?? await ask("Volume size", "5G");
-  parseSize(volumeSize, "volume size");
+    storeAnswer(await ask("Where single files wait (store URL)", cold ?? own, checkStore), own);
+  const volumeSize = flags.volumeSize ?? await ask("Volume size", "5G", checkVolumeSize);
   return {
     sources: sources.map((dir) => resolve(dir)),
     cold,
@@ -101,6 +106,31 @@ async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags)
     recipients: flags.recipient,
     makeIdentity: flags.identity,
   };
+}
+
+/** Asks one question until the answer can be used; an empty answer, or the end of input, is the preset. */
+async function askUntilRight(
+  terminal: Terminal,
+  question: string,
+  preset: string,
+  check: (answer: string) => void,
+): Promise<string> {
+  for (;;) {
+    const answer = (await terminal.ask(preset === "" ? `${question}: ` : `${question} [${preset}]: `))
+      ?.trim();
+    if (answer === undefined || answer === "") return preset;
+    try {
+      check(answer);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ColdframeError)) throw error;
+      showError(terminal, error, false);
+    }
+  }
+}
+
+function checkVolumeSize(text: string): void {
+  parseVolumeSize(text, "volume size");
 }
 
 function splitList(text: string): string[] {

@@ -2,8 +2,15 @@
 
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
+import { checkRecipients } from "../../age/header.ts";
 import { fingerprint, formatIdentityFile, parseRecipient } from "../../age/keys.ts";
-import { DEFAULT_WORK_FACTOR, isProtected, protectIdentity } from "../../age/protect.ts";
+import {
+  DEFAULT_WORK_FACTOR,
+  isProtected,
+  MAX_WORK_FACTOR,
+  MIN_WORK_FACTOR,
+  protectIdentity,
+} from "../../age/protect.ts";
 import { utf8 } from "../../bytes.ts";
 import { ColdframeError } from "../../errors.ts";
 import { writeFileDurably } from "../../files.ts";
@@ -55,7 +62,7 @@ export function keyCommand(context: CommandContext): Command {
       .option(
         "--work-factor <n>",
         "how hard each guess is, 10 to 20; one more is twice as hard",
-        Number,
+        parseWorkFactor,
         DEFAULT_WORK_FACTOR,
       )
       .option(
@@ -65,8 +72,16 @@ export function keyCommand(context: CommandContext): Command {
       .option("--cold <url>", "the store for --to-store")
       .action((flags: ProtectFlags) => protect(context, flags)),
   );
-  key.action(() => key.help({ error: true }));
   return key;
+}
+
+function parseWorkFactor(text: string): number {
+  const factor = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (factor >= MIN_WORK_FACTOR && factor <= MAX_WORK_FACTOR) return factor;
+  throw new ColdframeError("usage", `--work-factor: "${text}" is no work factor`, {
+    hint:
+      `Write a whole number from ${MIN_WORK_FACTOR} to ${MAX_WORK_FACTOR}; without the flag it is ${DEFAULT_WORK_FACTOR}.`,
+  });
 }
 
 interface ShowFlags extends GlobalFlags {
@@ -98,6 +113,7 @@ async function add(context: CommandContext, text: string, flags: GlobalFlags): P
   await withSession(context, flags, { lockFor: "key add" }, async ({ home }) => {
     const { recipient } = parseRecipient(text);
     const known = home.recipients.includes(recipient);
+    checkRecipients([...home.recipients, recipient]); // now, rather than at the next sync
     if (!known) await addRecipient(home, recipient);
     context.finish(EXIT.done);
     if (flags.json === true) return json(context.terminal, { recipient, added: !known });
@@ -121,26 +137,31 @@ async function protect(context: CommandContext, flags: ProtectFlags): Promise<vo
   const { terminal } = context;
   await withSession(context, flags, { lockFor: "key protect" }, async (session) => {
     const path = session.home.paths.identity;
-    const armored = await protectedIdentity(terminal, path, flags.workFactor);
-    await writeFileDurably(path, armored, { mode: 0o600, replace: true });
+    const { armored, already } = await protectedIdentity(terminal, path, flags.workFactor);
+    if (!already) await writeFileDurably(path, armored, { mode: 0o600, replace: true });
     if (flags.toStore === true) await keepInStore(session, armored);
     context.finish(EXIT.done);
     if (flags.json === true) {
       return json(terminal, { identity: path, protected: true, inStore: flags.toStore === true });
     }
-    line(
-      terminal,
-      `${path} is protected by your passphrase now. Without the passphrase it cannot be read: keep a printed key, too.`,
-    );
+    line(terminal, `${path} is protected by your passphrase ${already ? "already" : "now"}.`);
+    line(terminal, "Without the passphrase it cannot be read: keep a printed key, too.");
     if (flags.toStore === true) line(terminal, `A copy is in ${(await session.cold()).url}.`);
   });
 }
 
-async function protectedIdentity(terminal: Terminal, path: string, workFactor: number): Promise<string> {
+/** The identity under a passphrase; one that is protected already stays as it is, once it was opened. */
+async function protectedIdentity(
+  terminal: Terminal,
+  path: string,
+  workFactor: number,
+): Promise<{ armored: string; already: boolean }> {
   const pairs = await readIdentities(path, passphraseAsker(terminal));
-  if (isProtected(await readFile(path))) return await readFile(path, "utf8");
+  const file = await readFile(path);
+  if (isProtected(file)) return { armored: file.toString("utf8"), already: true };
   const text = pairs.map((pair) => formatIdentityFile(pair, terminal.now())).join("");
-  return await protectIdentity(text, await newPassphrase(terminal), workFactor);
+  const armored = await protectIdentity(text, await newPassphrase(terminal), workFactor);
+  return { armored, already: false };
 }
 
 async function keepInStore(session: Session, armored: string): Promise<void> {

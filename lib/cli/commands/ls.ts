@@ -56,14 +56,20 @@ export function lsCommand(context: CommandContext): Command {
     showStaged,
   );
   add("uploads", "Uploads that are not finished.", "coldframe ls uploads", showUploads);
-  ls.action(() => ls.help({ error: true }));
   return ls;
 }
 
 type Show = (terminal: Terminal, session: Session, flags: Flags) => Promise<void>;
 
 async function run(context: CommandContext, flags: Flags, show: Show): Promise<void> {
-  await withSession(context, flags, {}, (session) => show(context.terminal, session, flags));
+  let empty = true;
+  const out = (text: string) => {
+    empty = false;
+    context.terminal.out(text);
+  };
+  const terminal = { ...context.terminal, out, now: () => context.terminal.now() };
+  await withSession(context, flags, {}, (session) => show(terminal, session, flags));
+  if (empty && flags.json !== true) context.terminal.err("There is nothing to list.\n");
   context.finish(EXIT.done);
 }
 

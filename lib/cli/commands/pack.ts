@@ -53,6 +53,11 @@ async function run(context: CommandContext, flags: Flags): Promise<void> {
       line(terminal, `${verb} ${printable(path)}: ${count(files, "file")}, ${formatSize(size)}`);
     }
     if (report.packed.length === 0) line(terminal, "No volume is full.");
-    if (report.waiting > 0) line(terminal, `${count(report.waiting, "file")} wait; --seal packs them now.`);
+    if (report.waiting > 0) {
+      line(
+        terminal,
+        `${count(report.waiting, "file waits", "files wait")} until a volume is full; --seal packs now.`,
+      );
+    }
   });
 }

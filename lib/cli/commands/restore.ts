@@ -12,8 +12,9 @@ import {
   withSession,
 } from "../command.ts";
 import { amount, count, printable } from "../format.ts";
+import { defaultHint } from "../hints.ts";
 import { passphraseAsker } from "../passphrase.ts";
-import { json, line, type Terminal, warn } from "../terminal.ts";
+import { complain, json, line, type Terminal, warn } from "../terminal.ts";
 
 interface Flags extends GlobalFlags {
   readonly to: string;
@@ -74,14 +75,25 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
 function print(terminal: Terminal, report: RestoreReport, dryRun: boolean): void {
   const to = printable(report.to);
   if (dryRun) return line(terminal, `Would restore ${amount(report.files, report.bytes)} to ${to}.`);
-  for (const { path, reason } of report.failed) warn(terminal, `not restored: ${path}: ${reason}`);
   if (report.restored > 0) line(terminal, `Restored ${count(report.restored, "file")} to ${to}.`);
   if (report.existing > 0) {
-    line(terminal, `${count(report.existing, "file")} were there already, with the right contents.`);
+    line(
+      terminal,
+      `${count(report.existing, "file was", "files were")} there already, with the right contents.`,
+    );
   }
-  if (report.failed.length > 0) {
-    line(terminal, `${count(report.failed.length, "file")} could not be restored.`);
+  printFailures(terminal, report.failed);
+}
+
+/** Each file that did not come back, how many they are, and what can be done. */
+function printFailures(terminal: Terminal, failed: RestoreReport["failed"]): void {
+  const [first] = failed;
+  if (first === undefined) return;
+  for (const { path, reason } of failed) {
+    warn(terminal, `not restored: ${reason.includes(path) ? reason : `${path}: ${reason}`}`);
   }
+  const hints = new Set(failed.map(({ hint, code }) => hint ?? defaultHint(code)));
+  complain(terminal, `${count(failed.length, "file")} could not be restored`, [...hints].join(" "));
 }
 
 function exitCode(report: RestoreReport): (typeof EXIT)[keyof typeof EXIT] {

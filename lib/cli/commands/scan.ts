@@ -21,7 +21,7 @@ export function scanCommand(context: CommandContext): Command {
     .option("--accept-gone", "most files of a folder are really gone")
     .option("--accept-device", "a folder has really moved to another disk")
     .action((dirs: string[], flags: Flags) =>
-      withSession(context, flags, { create: true, lockFor: "scan" }, async (session) => {
+      withSession(context, flags, { create: dirs.length > 0, lockFor: "scan" }, async (session) => {
         const accept = { gone: flags.acceptGone === true, device: flags.acceptDevice === true };
         const report = await scanSources(session, { dirs, accept });
         if (flags.json === true) json(context.terminal, scanJson(report));

@@ -42,6 +42,7 @@ async function gather(session: Session) {
   const stored = volumes.filter((volume) => volume.state === "stored");
   return {
     home: home.paths.root,
+    settings: { sources: home.config.sources },
     sources: sources.map(({ name, path, scanned }) => ({ name, path, scanned })),
     ...sums,
     volumes: { stored: stored.length, bytes: stored.reduce((sum, volume) => sum + volume.objectSize, 0) },
@@ -68,15 +69,21 @@ function print(terminal: Terminal, facts: Facts): void {
     line(terminal, `Last ${run.job.padEnd(6)} ${formatTime(run.started)}, ${run.outcome ?? "not finished"}`);
   }
   line(terminal, `Snapshot    ${facts.snapshot === undefined ? "none yet" : formatTime(facts.snapshot)}`);
-  for (const source of facts.sources) {
-    line(terminal, `  ${printable(source.name)}: ${printable(source.path)}`);
+  for (const { name, path, scanned } of facts.sources) {
+    const when = scanned === undefined ? "not scanned yet" : `scanned ${formatTime(scanned)}`;
+    line(terminal, `Folder      ${printable(name)}: ${printable(path)}, ${when}`);
   }
   nextSteps(facts).forEach((step) => line(terminal, `→ ${step}`));
 }
 
 function nextSteps(facts: Facts): string[] {
   const steps: string[] = [];
-  if (facts.sources.length === 0) steps.push("Protect a folder: coldframe sync ~/Pictures");
+  if (facts.sources.length === 0) {
+    const known = facts.settings.sources.length > 0;
+    steps.push(
+      known ? "Protect your folders: coldframe sync" : "Protect a folder: coldframe sync ~/Pictures",
+    );
+  }
   if (facts.unprotected.contents > 0) steps.push("Store what is at risk: coldframe sync");
   if (facts.unfinished.length > 0) steps.push("Finish what was interrupted: coldframe sync");
   return [...new Set(steps)];

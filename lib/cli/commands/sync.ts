@@ -50,7 +50,7 @@ export function syncCommand(context: CommandContext): Command {
 async function run(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
   const accept = { gone: flags.acceptGone === true, device: flags.acceptDevice === true };
   if (flags.dryRun === true) return await dryRun(context, dirs, flags);
-  await withSession(context, flags, { create: true, lockFor: "sync" }, async (session, opened) => {
+  await withSession(context, flags, { create: dirs.length > 0, lockFor: "sync" }, async (session, opened) => {
     if (opened.created && flags.json !== true) welcome(context.terminal, opened);
     const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
     const report = await sync(session, { dirs, accept, seal: flags.seal === true, volumeSize });

@@ -7,7 +7,7 @@
 import { decryptAccess } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
 import { type Place, placesOf, type VersionRow } from "../../catalog/look.ts";
-import { ColdframeError, messageOf } from "../../errors.ts";
+import { ColdframeError, type ErrorCode, messageOf } from "../../errors.ts";
 import type { RandomAccess } from "../../types.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
@@ -33,7 +33,16 @@ export interface RestoreReport {
   readonly restored: number;
   /** Files that were already there, with the right bytes. */
   readonly existing: number;
-  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+  readonly failed: readonly FailedFile[];
+}
+
+/** A file that could not be restored. */
+export interface FailedFile {
+  readonly path: string;
+  readonly reason: string;
+  readonly code: ErrorCode | "unexpected";
+  /** What the user can do about it. */
+  readonly hint: string | undefined;
 }
 
 /** A content to fetch, and the files it becomes. */
@@ -62,6 +71,7 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   if (request.dryRun) return { ...found, restored: 0, existing: 0, failed: [] };
   const restoring = new Restoring(session, request);
   await restoring.run(versions, bytes);
+  restoring.throwIfNothingCameBack();
   return { ...found, ...restoring.result() };
 }
 
@@ -69,8 +79,13 @@ class Restoring {
   readonly #session: Session;
   readonly #request: RestoreRequest;
   readonly #target: Target;
-  readonly #failed: { path: string; reason: string }[] = [];
+  readonly #failed: FailedFile[] = [];
   readonly #objects = new Map<string, Promise<RandomAccess>>();
+  /** Stores that cannot be had in this run, by URL: what else they hold need not be tried. */
+  readonly #lost = new Map<string, ColdframeError>();
+  #firstError: unknown;
+  #opened = false;
+  #refused = 0;
   #restored = 0;
   #existing = 0;
 
@@ -88,6 +103,8 @@ class Restoring {
     const meter = this.#session.report.phase("Restoring", bytes);
     try {
       let tasks = await this.#tasks(await this.#notYetThere(versions, meter));
+      const encrypted = tasks.some(({ places }) => places.some(({ key }) => isEncrypted(key)));
+      if (encrypted) await this.#request.unlock(); // once, before anything is fetched
       while (tasks.length > 0) tasks = await this.#round(tasks, meter);
     } finally {
       meter.done();
@@ -122,7 +139,7 @@ class Restoring {
     for (const [content, files] of byContent) {
       const found = places.get(content) ?? [];
       if (found.length > 0) tasks.push({ size: files[0]?.size ?? 0, files, places: found });
-      else files.forEach((file) => this.#fail(file.path, new Error("it is not stored anywhere yet")));
+      else files.forEach((file) => this.#fail(file.path, notStored(file.path)));
     }
     return tasks;
   }
@@ -156,7 +173,7 @@ class Restoring {
       await this.#stream(run, done, meter);
       return [];
     } catch (error) {
-      this.#throwIfFatal(error);
+      this.#consider(error, run[0]?.places[0]);
       if (run.length === 1) return run.map((task) => ({ task, error }));
     }
     const failed: { task: Task; error: unknown }[] = [];
@@ -202,7 +219,7 @@ class Restoring {
 
   /** The plaintext of an object, opened once: a staged file, or a whole image. */
   #open(place: Place | undefined): Promise<RandomAccess> {
-    if (place === undefined) throw new ColdframeError("object-missing", "it is not stored anywhere yet");
+    if (place === undefined) throw notStored("the file");
     const id = objectId(place);
     const known = this.#objects.get(id);
     if (known !== undefined) return known;
@@ -213,32 +230,59 @@ class Restoring {
   }
 
   async #openObject(place: Place): Promise<RandomAccess> {
+    const lost = this.#lost.get(place.store);
+    if (lost !== undefined) throw lost;
     const store = await this.#session.storeAt(place.store);
     const object = objectAccess(store, place.key, place.size);
-    return place.key.endsWith(".age")
-      ? await decryptAccess(object, await this.#request.unlock(), place.key)
-      : object;
+    if (!isEncrypted(place.key)) return object;
+    const opened = await decryptAccess(object, await this.#request.unlock(), place.key);
+    this.#opened = true;
+    return opened;
   }
 
   #fail(path: string, error: unknown): void {
-    this.#throwIfFatal(error);
-    this.#failed.push({ path, reason: messageOf(error) });
+    this.#firstError ??= error;
+    const known = error instanceof ColdframeError ? error : undefined;
+    const { code, hint } = known ?? { code: "unexpected", hint: undefined };
+    this.#failed.push({ path, reason: messageOf(error), code, hint });
   }
 
-  /** Some errors would only repeat themselves for every file. */
-  #throwIfFatal(error: unknown): void {
+  /** What an error means for the files that are still to come. */
+  #consider(error: unknown, place: Place | undefined): void {
     this.#session.signal.throwIfAborted();
     if (!(error instanceof ColdframeError)) return;
-    const fatal = [
-      "key-missing",
-      "key-wrong",
-      "passphrase",
-      "store-full",
-      "store-missing",
-      "store-unreachable",
-    ];
-    if (fatal.includes(error.code)) throw error;
+    if (error.code === "store-full") throw error; // the target's disk
+    if (error.code === "store-missing" || error.code === "store-unreachable") {
+      if (place !== undefined) this.#lost.set(place.store, error);
+    }
+    // One foreign object does not make the key wrong; but who holds the wrong key shall not wait for all.
+    if (error.code === "key-wrong" && !this.#opened && ++this.#refused >= REFUSALS) throw error;
   }
+
+  /**
+   * Where not one file came back, and the reason lies in the key, a store or the target folder, that is
+   * the answer, rather than a list of all files.
+   */
+  throwIfNothingCameBack(): void {
+    const [first] = this.#failed;
+    if (first === undefined || this.#restored + this.#existing > 0) return;
+    const alike = this.#failed.every(({ code }) => code === first.code);
+    const general = first.code === "key-wrong" || first.code.startsWith("store-");
+    if (this.#failed.length === 1 || (alike && general)) throw this.#firstError;
+  }
+}
+
+/** Objects that a key must fail to open, with none opened before, to be taken for the wrong key. */
+const REFUSALS = 3;
+
+function notStored(path: string): ColdframeError {
+  return new ColdframeError("object-missing", `${path} is not stored anywhere yet`, {
+    hint: "It was seen by a scan only. Run `coldframe sync` while its folder is there.",
+  });
+}
+
+function isEncrypted(key: string): boolean {
+  return key.endsWith(".age");
 }
 
 function objectId(place: Place | undefined): string {

@@ -73,7 +73,10 @@ export class Target {
 
   async #ensureFolder(path: string): Promise<void> {
     if (this.#folders.has(path)) return;
-    await makeFolder(path, 0o755);
+    await makeFolder(path, 0o755).catch((error) => {
+      const inTheWay = ["EEXIST", "ENOTDIR"].includes(systemCode(error) ?? "");
+      throw inTheWay ? fileInTheWay(path, error) : error;
+    });
     this.#folders.add(path);
   }
 
@@ -167,6 +170,13 @@ async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece);
   return hash.digest("hex");
+}
+
+function fileInTheWay(path: string, cause: unknown): ColdframeError {
+  return new ColdframeError("exists", `${path} cannot be made a folder: a file is in the way`, {
+    hint: "Move that file away, or choose another folder with --to.",
+    cause,
+  });
 }
 
 function targetError(error: unknown, path: string): ColdframeError {

@@ -7,15 +7,18 @@ import { isObject, type JsonObject } from "../google/json.ts";
 import type { TokenSource } from "../google/source.ts";
 import { type Asker, explain, readRefusal } from "./refusals.ts";
 
-/** After this long without an answer, in ms, a request counts as lost. */
-const ANSWER_WITHIN = 60_000;
-/** The same for a request that carries a part of a file over a slow line. */
-const PART_WITHIN = 15 * 60_000;
+/**
+ * After this long without an answer, or without more of it, in ms, a request counts as lost: a machine that
+ * slept or changed its network waits for ever otherwise.
+ */
+export const PATIENCE = 60_000;
+/** A request that carries a part of a file may take this many times longer, on a slow line. */
+const PART_PATIENCE = 15;
 
 /** A request. */
 export interface DriveRequest {
   readonly method: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
-  /** A path with its leading slash, or (for a session) a whole address below `base`. */
+  /** Below `base`, with its leading slash. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -33,6 +36,7 @@ export class DriveApi {
     private readonly context: StoreContext,
     private readonly tokens: TokenSource,
     private readonly sharedDrive: boolean,
+    private readonly patience: number,
   ) {}
 
   /** Sends a request and gives the answer when its status is one the caller understands. */
@@ -66,15 +70,6 @@ export class DriveApi {
     await this.#text(response);
   }
 
-  /** What a failed read of an answer means. */
-  broken(error: unknown, what: string): unknown {
-    if (this.context.signal?.aborted === true) return this.context.signal.reason;
-    return new StoreError("store-unreachable", `${what}: ${messageOf(error)}`, {
-      cause: error,
-      transient: true,
-    });
-  }
-
   /** A token may be revoked before its time: then one request, and only one, is sent again with a new one. */
   async #authorised(request: DriveRequest): Promise<Response> {
     const token = await this.tokens.accessToken();
@@ -91,7 +86,7 @@ export class DriveApi {
     const watch = new AbortController();
     const timer = setTimeout(
       () => watch.abort(new Error("no answer")),
-      request.body instanceof Uint8Array ? PART_WITHIN : ANSWER_WITHIN,
+      request.body instanceof Uint8Array ? this.patience * PART_PATIENCE : this.patience,
     );
     try {
       return await this.context.fetch(url, {
@@ -106,18 +101,35 @@ export class DriveApi {
         ...(request.body === undefined ? {} : { body: request.body }),
       });
     } catch (error) {
-      throw this.broken(error, request.what);
+      throw this.#broken(error, request.what);
     } finally {
       clearTimeout(timer);
     }
   }
 
   async #text(response: Response): Promise<string> {
+    return await this.arriving(response.text(), "Drive's answer broke off");
+  }
+
+  /** Something of an answer that is on its way; trouble that may pass when it stays away or breaks off. */
+  async arriving<T>(arrival: Promise<T>, what: string): Promise<T> {
+    const stalled = Promise.withResolvers<never>();
+    const timer = setTimeout(() => stalled.reject(new Error("nothing came any more")), this.patience);
     try {
-      return await response.text();
+      return await Promise.race([arrival, stalled.promise]);
     } catch (error) {
-      throw this.broken(error, "Drive's answer broke off");
+      throw this.#broken(error, what);
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  #broken(error: unknown, what: string): unknown {
+    if (this.context.signal?.aborted === true) return this.context.signal.reason;
+    return new StoreError("store-unreachable", `${what}: ${messageOf(error)}`, {
+      cause: error,
+      transient: true,
+    });
   }
 }
 

@@ -25,9 +25,9 @@ import {
   type Usage,
   type WriteOptions,
 } from "../store.ts";
-import { DriveApi } from "./api.ts";
+import { DriveApi, PATIENCE } from "./api.ts";
 import { createWhole, deleteFile, type DriveFile, storageQuota } from "./files.ts";
-import { byAge, findFolder } from "./folder.ts";
+import { findFolder } from "./folder.ts";
 import { keyProperties } from "./properties.ts";
 import { readFile } from "./read.ts";
 import { type Expected, infoOf, Shelf } from "./shelf.ts";
@@ -45,6 +45,8 @@ export interface DriveStoreOptions {
   readonly create?: boolean;
   /** Bytes of a part, a multiple of 256 KiB; 8 MiB unless a test says otherwise. */
   readonly partSize?: number;
+  /** How long Drive may be silent before a request counts as lost, in ms; a minute by default. */
+  readonly patience?: number;
 }
 
 /**
@@ -60,7 +62,8 @@ export async function openDrive(
 ): Promise<Store> {
   const place = parseDriveUrl(url);
   const tokens = await openTokenSource(context);
-  const api = new DriveApi(endpoints(context.env).api, context, tokens, place.driveId !== undefined);
+  const shared = place.driveId !== undefined;
+  const api = new DriveApi(endpoints(context.env).api, context, tokens, shared, options.patience ?? PATIENCE);
   const folderId = await findFolder(api, place, options.create ?? false);
   return new DriveStore(url, new Shelf(api, folderId, place.driveId), options.partSize ?? PART_SIZE);
 }
@@ -70,24 +73,14 @@ class DriveStore implements Store {
   readonly maxPut: number = MAX_PUT;
   readonly #shelf: Shelf;
   readonly #partSize: number;
-  /** Where keys are: objects never change, so what was found once saves the search before each range. */
-  readonly #found = new Map<string, DriveFile>();
-
   constructor(url: string, shelf: Shelf, partSize: number) {
     this.url = url;
     this.#shelf = shelf;
     this.#partSize = partSize;
   }
 
-  /** Holds the list until it is whole: of two files under one key, the second may be the one that counts. */
   async *list(prefix: string): AsyncGenerator<ObjectInfo> {
-    const winners = new Map<string, DriveFile>();
-    for await (const { key, file } of this.#shelf.marked("object")) {
-      const standing = winners.get(key);
-      const wins = standing === undefined || byAge(file, standing) < 0;
-      if (key.startsWith(prefix) && wins) winners.set(key, file);
-    }
-    for (const [key, file] of winners) yield infoOf(key, file);
+    for (const [key, file] of await this.#shelf.objects(prefix)) yield infoOf(key, file);
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
@@ -98,23 +91,20 @@ class DriveStore implements Store {
   async #find(key: string): Promise<DriveFile | undefined> {
     assertKey(key);
     const [file] = await this.#shelf.filesOf(key);
-    if (file === undefined) {
-      this.#found.delete(key);
-      await this.#shelf.assertThere();
-    } else {
-      this.#remember(key, file);
-    }
+    this.#shelf.remember(key, file);
+    // In a bin or without its folder, everything looks as if it had never been there.
+    if (file === undefined) await this.#shelf.assertThere();
     return file;
   }
 
   async *read(key: string, range?: ByteRange): AsyncGenerator<Bytes> {
     assertKey(key);
-    const file = this.#found.get(key) ?? await this.#find(key);
+    const file = this.#shelf.known(key) ?? await this.#find(key);
     if (file === undefined) throw new StoreError("object-missing", `${key} is not on Drive`);
     try {
       yield* readFile(this.#shelf.api, file, key, range);
     } catch (error) {
-      this.#found.delete(key);
+      this.#shelf.remember(key, undefined);
       throw error;
     }
   }
@@ -131,7 +121,7 @@ class DriveStore implements Store {
     if (standing !== undefined) this.#shelf.settled(purpose);
     const file = standing ??
       await this.#shelf.underId(purpose, (id) => this.#putNew(id, key, body, expected));
-    this.#remember(key, file);
+    this.#shelf.remember(key, file);
     return infoOf(key, file);
   }
 
@@ -173,18 +163,13 @@ class DriveStore implements Store {
   async remove(key: string): Promise<void> {
     assertKey(key);
     assertRemovable(key);
-    this.#found.delete(key);
     for (const file of await this.#shelf.filesOf(key)) await deleteFile(this.#shelf.api, file.id);
+    this.#shelf.remember(key, undefined);
   }
 
   /** The account's space, all of Google's services together; nothing for a shared drive, which tells none. */
   async usage(): Promise<Usage | undefined> {
     if (this.#shelf.driveId !== undefined) return undefined;
     return await storageQuota(this.#shelf.api);
-  }
-
-  #remember(key: string, file: DriveFile): void {
-    if (this.#found.size >= 10_000) this.#found.clear();
-    this.#found.set(key, file);
   }
 }

@@ -54,13 +54,12 @@ async function* chunksOf(api: DriveApi, response: Response, what: string): Async
   if (reader === undefined) return;
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw api.broken(error, what);
-      });
+      const { done, value } = await api.arriving(reader.read(), what);
       if (done) return;
       yield value;
     }
   } finally {
-    await reader.cancel().catch(() => {});
+    // Not waited for: a connection that stalled may not end either.
+    reader.cancel().catch(() => {});
   }
 }

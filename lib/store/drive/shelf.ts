@@ -4,14 +4,16 @@
  * Drive has no "create if absent": any number of files may have one name. So a key is looked for before a
  * write and again after it. Where two are found, the older wins (of the same age, the smaller id), for
  * readers and writers alike, and each writer removes its own file when that is not the winner; it never
- * touches the other's. Keys of coldframe name their content, so the two hold the same bytes but for a bug.
+ * touches the other's. This settles all but one case: two boxes that write one key within the moment in which
+ * Drive's search finds neither. Then two files stay, the older counts, and `remove` removes both. Keys of
+ * coldframe name their content, so the two hold the same bytes.
  */
 
 import { hasCode, StoreError } from "../../errors.ts";
 import { agree } from "../checksum.ts";
 import type { ObjectInfo } from "../store.ts";
 import type { DriveApi } from "./api.ts";
-import { deleteFile, type DriveFile, generateIds, listFiles } from "./files.ts";
+import { deleteFile, type DriveFile, generateIds, getFile, listFiles } from "./files.ts";
 import { assertThere, byAge } from "./folder.ts";
 import { keyOf, keyProperties, type Mark } from "./properties.ts";
 import { inFolder } from "./query.ts";
@@ -19,6 +21,8 @@ import { folderMissing, isStatus } from "./refusals.ts";
 
 /** Ids come from Drive by the hundred: one request for a hundred photos. */
 const IDS_AT_ONCE = 100;
+/** A bound for memory; what is forgotten is searched for again. */
+const KNOWN_AT_MOST = 10_000;
 
 /** An object whose bytes are known: by their size and SHA-256, and by their MD5 where that was computed. */
 export interface Expected {
@@ -35,6 +39,11 @@ export class Shelf {
   /** The ids of files that may have been made or not. */
   readonly #unsettled = new Map<string, string>();
   #fetching: Promise<void> | undefined;
+  /**
+   * Where keys are. Objects never change, so what was found once saves the search before each range; and
+   * Drive's search may lag behind, so what was written here is known before it is found.
+   */
+  readonly #known = new Map<string, DriveFile>();
 
   constructor(
     readonly api: DriveApi,
@@ -55,9 +64,7 @@ export class Shelf {
     try {
       return await make(id);
     } catch (error) {
-      // Drive takes no id twice, so one whose file was removed again is of no use.
-      const spent = hasCode(error, "damaged") || hasCode(error, "object-exists") || isStatus(error, 409);
-      if (!spent) this.#unsettled.set(purpose, id);
+      if (outcomeUnknown(error)) this.#unsettled.set(purpose, id);
       throw error;
     }
   }
@@ -92,6 +99,22 @@ export class Shelf {
     await this.assertThere();
   }
 
+  /** The objects that count, by key. Held until the list is whole: of two under one key, either may count. */
+  async objects(prefix: string): Promise<Map<string, DriveFile>> {
+    const winners = new Map<string, DriveFile>();
+    for await (const { key, file } of this.marked("object")) {
+      const standing = winners.get(key);
+      const wins = standing === undefined || byAge(file, standing) < 0;
+      if (key.startsWith(prefix) && wins) winners.set(key, file);
+    }
+    for (const key of this.#known.keys()) {
+      if (!key.startsWith(prefix) || winners.has(key)) continue;
+      const file = await this.#recall(key);
+      if (file !== undefined) winners.set(key, file);
+    }
+    return winners;
+  }
+
   /** The files under a key, the winner first; mostly one or none. */
   async filesOf(key: string): Promise<DriveFile[]> {
     const found: DriveFile[] = [];
@@ -100,7 +123,29 @@ export class Shelf {
       // A longer key begins with the same pieces.
       if (keyOf(file.properties) === key) found.push(file);
     }
-    return found.sort(byAge);
+    const recalled = found.length === 0 ? await this.#recall(key) : undefined;
+    return recalled === undefined ? found.sort(byAge) : [recalled];
+  }
+
+  /** What is known of a key without asking; perhaps no longer true. */
+  known(key: string): DriveFile | undefined {
+    return this.#known.get(key);
+  }
+
+  /** Notes where a key is; undefined when it is nowhere. */
+  remember(key: string, file: DriveFile | undefined): void {
+    if (this.#known.size >= KNOWN_AT_MOST) this.#known.clear();
+    if (file === undefined) this.#known.delete(key);
+    else this.#known.set(key, file);
+  }
+
+  /** A file that was known and is not found: it is newer than the search, or it is gone. */
+  async #recall(key: string): Promise<DriveFile | undefined> {
+    const known = this.#known.get(key);
+    const file = known === undefined ? undefined : await getFile(this.api, known.id);
+    if (file !== undefined && !file.trashed) return file;
+    this.#known.delete(key);
+    return undefined;
   }
 
   /** @throws StoreError `store-missing` when the folder is gone */
@@ -163,6 +208,15 @@ function holds(file: DriveFile, expected: Expected, what: string): boolean {
   throw new StoreError("store-protocol", `${what}: Drive has not computed its checksum yet`, {
     transient: true,
   });
+}
+
+/**
+ * Whether a failed request may have had its effect all the same. Damage was removed again, and an id that met
+ * 409 is spent: Drive takes none twice.
+ */
+function outcomeUnknown(error: unknown): boolean {
+  if (hasCode(error, "damaged") || isStatus(error, 409)) return false;
+  return !(error instanceof StoreError) || error.transient;
 }
 
 /** A file as the rest of coldframe sees it. */

@@ -29,7 +29,11 @@ export async function beginDriveUpload(
   assertPartSize(partSize);
   return await shelf.underId(`upload ${key}`, async (id) => {
     await createPending(shelf, id, key);
-    const session = size === 0 ? "" : await openSession(shelf, id, key, size);
+    const session = size === 0 ? "" : await openSession(shelf, id, key, size).catch(async (error) => {
+      // Refused for good, as when Drive is full: then no empty file shall stay behind.
+      if (error instanceof StoreError && !error.transient) await forgetPending(shelf, id);
+      throw error;
+    });
     const facts = { key, size, partSize, id, session, confirmed: [] };
     return new DriveUpload(shelf, facts, size === 0 ? { kind: "whole" } : { kind: "partial", kept: 0 });
   });
@@ -231,7 +235,9 @@ class DriveUpload implements Upload {
     await this.#assertWhole(mine);
     await this.#shelf.prove(mine, expected, `cannot complete the upload of ${this.key}`);
     await this.#publish(mine);
-    return infoOf(this.key, await this.#shelf.settle(this.key, mine, expected));
+    const object = await this.#shelf.settle(this.key, mine, expected);
+    this.#shelf.remember(this.key, object);
+    return infoOf(this.key, object);
   }
 
   async #assertWhole(mine: DriveFile): Promise<void> {

@@ -3,11 +3,8 @@
 import { type GoogleContext, readOAuthClient, readServiceAccount } from "./credentials.ts";
 import { endpoints } from "./endpoints.ts";
 import { revokeGrant } from "./grants.ts";
+import { TESTING_GRANT } from "./source.ts";
 import { readToken, removeToken } from "./tokenfile.ts";
-
-const DAY = 86_400_000;
-/** How long Google keeps a sign-in of a project whose publishing status is Testing, in ms. */
-const TESTING_GRANT = 7 * DAY;
 
 /** Who coldframe is to Google. Times are ms since 1970. */
 export type SignInState =

@@ -1,4 +1,12 @@
-/** The two kinds of credentials that the Google console hands out, and where coldframe looks for them. */
+/**
+ * The two kinds of credentials that the Google console hands out, and where coldframe looks for them:
+ *
+ *     <home>/google/credentials.json    the OAuth client, for signing in as a user
+ *     <home>/google/token.json          the sign-in (`tokenfile.ts`)
+ *     GOOGLE_APPLICATION_CREDENTIALS    path of a service account's key; when set, it is used instead
+ *     COLDFRAME_GOOGLE_SUBJECT          the user a service account acts for (domain-wide delegation)
+ *     COLDFRAME_GOOGLE_SCOPE            scopes of a service account; the whole Drive it sees by default
+ */
 
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";

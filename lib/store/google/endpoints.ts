@@ -1,7 +1,7 @@
 /**
  * Where Google is.
  *
- * Each address may be set by an environment variable, for tests and for proxies that end TLS:
+ * Each address may be set by an environment variable, so that tests can put a server of theirs in its place:
  *
  *     COLDFRAME_GOOGLE_API_URL      instead of https://www.googleapis.com
  *     COLDFRAME_GOOGLE_AUTH_URL     instead of auth_uri of credentials.json

@@ -118,11 +118,17 @@ async function postForm(
       headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
       body: new URLSearchParams(form).toString(),
       redirect: "error",
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
+      signal: patience(context),
     });
   } catch (error) {
     throw unreachable(context, url, error);
   }
+}
+
+/** Ends a request when the run shall stop, or when Google has been silent for a minute. */
+export function patience(context: GoogleContext): AbortSignal {
+  const late = AbortSignal.timeout(60_000);
+  return context.signal === undefined ? late : AbortSignal.any([late, context.signal]);
 }
 
 async function bodyText(response: Response): Promise<string> {

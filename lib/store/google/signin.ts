@@ -4,7 +4,7 @@ import { StoreError } from "../../errors.ts";
 import { type Attempt, beginAttempt, pasteBack } from "./attempt.ts";
 import { type GoogleContext, type OAuthClient, readOAuthClient } from "./credentials.ts";
 import { type Endpoints, endpoints } from "./endpoints.ts";
-import { exchangeCode, type Granted } from "./grants.ts";
+import { exchangeCode, type Granted, patience } from "./grants.ts";
 import { objectAt, parseObject, textAt } from "./json.ts";
 import { listen, type Listener } from "./listener.ts";
 import { DRIVE_FILE_SCOPE } from "./source.ts";
@@ -158,6 +158,8 @@ async function accountOf(
   try {
     const response = await context.fetch(`${api}/drive/v3/about?fields=user(emailAddress)`, {
       headers: { authorization: `Bearer ${accessToken}` },
+      redirect: "error",
+      signal: patience(context),
     });
     const body = parseObject(await response.text());
     return textAt(objectAt(body, "user"), "emailAddress");

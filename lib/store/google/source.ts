@@ -12,8 +12,12 @@ export const DRIVE_FILE_SCOPE = "https://www.googleapis.com/auth/drive.file";
 /** Sees the whole Drive; what a service account needs to find a shared drive. */
 export const DRIVE_SCOPE = "https://www.googleapis.com/auth/drive";
 
-/** A token is renewed this long before it ends, in ms: longer than any one part of an upload takes. */
+/** A token is renewed this long before it ends, in ms, so that none ends on its way to Google. */
 const SKEW = 5 * 60_000;
+
+const DAY = 86_400_000;
+/** How long Google keeps a sign-in of a project whose publishing status is Testing, in ms. */
+export const TESTING_GRANT = 7 * DAY;
 
 /** Hands out access tokens and renews them. */
 export interface TokenSource {
@@ -32,7 +36,7 @@ export interface TokenSource {
 export async function openTokenSource(context: GoogleContext): Promise<TokenSource> {
   const key = await readServiceAccount(context);
   if (key === undefined) return new Renewing("user", context, new UserGrant(context));
-  const scopes = context.env["COLDFRAME_GOOGLE_SCOPE"]?.split(/[\s,]+/) ?? [DRIVE_SCOPE];
+  const scopes = (context.env["COLDFRAME_GOOGLE_SCOPE"] || DRIVE_SCOPE).split(/[\s,]+/);
   const subject = context.env["COLDFRAME_GOOGLE_SUBJECT"] || undefined;
   const renew = () => serviceAccountGrant(context, key, scopes, subject);
   return new Renewing("service-account", context, { current: () => Promise.resolve(undefined), renew });
@@ -142,7 +146,7 @@ function otherClient(): StoreError {
   });
 }
 
-/** `invalid_grant` at a refresh means one thing: the grant is over. Its age tells the likely reason. */
+/** `invalid_grant` at a refresh means one thing: the grant is over. */
 function explainEnd(error: unknown, kept: StoredToken, now: number): unknown {
   if (!hasCode(error, "store-denied")) return error;
   if (!(error.cause instanceof GrantRefused)) return error;
@@ -158,9 +162,11 @@ function explainEnd(error: unknown, kept: StoredToken, now: number): unknown {
   );
 }
 
+/** How long it lived tells the likely reason: a grant that was renewed after its first week was not in Testing. */
 function grantEnded(kept: StoredToken, now: number, cause: GrantRefused): StoreError {
-  const days = Math.max(0, Math.floor((now - kept.granted) / 86_400_000));
-  const testing = days >= 6 && days <= 8 || kept.grantExpires !== undefined;
+  const days = Math.max(0, Math.floor((now - kept.granted) / DAY));
+  const outlived = kept.accessExpires - kept.granted > TESTING_GRANT + DAY / 2;
+  const testing = kept.grantExpires !== undefined || (!outlived && days >= 6);
   const why = testing
     ? "Projects whose publishing status is Testing lose every sign-in after seven days: set it to “In production” " +
       "(console.cloud.google.com, Google Auth Platform, Audience), then sign in again: coldframe auth google"

@@ -1,7 +1,7 @@
 /** The sign-in as it is kept: `<home>/google/token.json`, mode 0600, always whole. */
 
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError, systemCode } from "../../errors.ts";
 import { type GoogleContext, googleFolder } from "./credentials.ts";
@@ -90,8 +90,6 @@ async function writeSynced(path: string, text: string): Promise<void> {
   } finally {
     await file.close();
   }
-  // An odd umask may only take bits away; this gives the owner's back.
-  await chmod(path, 0o600);
 }
 
 function tokenText(token: StoredToken): string {

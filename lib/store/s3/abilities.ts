@@ -63,9 +63,11 @@ export class Abilities {
    * worked is remembered.
    */
   async negotiate<T>(attempt: (use: Use) => Promise<T>): Promise<T> {
+    // As it is now: another request may learn something while this one is under way.
+    const before = this.use;
     let first: unknown;
-    for (const use of lesser(this.use)) {
-      if (first !== undefined && !mayHelp(first, this.use, use)) continue;
+    for (const use of lesser(before)) {
+      if (first !== undefined && !mayHelp(first, before, use)) continue;
       try {
         const result = await attempt(use);
         this.#learn(use);

@@ -7,7 +7,7 @@ import type { Abilities } from "./abilities.ts";
 import { etagOf, PART_SIZE_HEADER } from "./check.ts";
 import type { Answer, S3Client } from "./client.ts";
 import { refusedWith, S3Error } from "./errors.ts";
-import { infoFromHead } from "./info.ts";
+import { assertObject, infoFromHead } from "./info.ts";
 import { readObject } from "./read.ts";
 import { agrees, bytesAgree, type Expected } from "./settle.ts";
 
@@ -60,9 +60,10 @@ export class Bucket {
   /** The headers of a HEAD with checksum mode on, or undefined when there is no object. */
   async headers(key: string): Promise<Headers | undefined> {
     try {
-      const answer = await this.#head(key, {});
+      const { headers } = await this.#head(key, {});
+      assertObject(key, headers);
       this.#seen = true;
-      return answer.headers;
+      return headers;
     } catch (error) {
       if (!(error instanceof S3Error) || error.transient) throw error;
       const { status } = error.refusal;
@@ -70,7 +71,8 @@ export class Bucket {
       // wrong key and a missing permission. A listing of at most one key tells them apart.
       if (status !== 404 || !this.#seen) await this.#probe(key, status);
       if (status === 404) return undefined;
-      throw error;
+      // A wrong request would have been wrong for the listing too: this one may have come badly.
+      throw status === 400 ? passing(error) : error;
     }
   }
 
@@ -164,6 +166,11 @@ export class Bucket {
       if (!refusedWith(error, "NoSuchUpload") && !isMissing(error)) throw error;
     }
   }
+}
+
+/** The same refusal, as one that may not come again. */
+function passing(error: S3Error): StoreError {
+  return new StoreError("store-unreachable", error.message, { transient: true, cause: error });
 }
 
 /** A 404 without a body; one that names the bucket is another matter. */

@@ -135,19 +135,29 @@ function compositeOf(algorithm: "sha256" | "md5", body: Bytes, partSize: number)
   return `${algorithm}-parts:${whole.digest("hex")}:${partSize}`;
 }
 
-/** A part's tag: its ETag, and with `crc64nvme` its CRC too, which the whole object's is joined from. */
-export function tagOf(check: BodyCheck, etag: string): string {
-  return check.kind === "crc64nvme" ? `${etag} ${check.hex}` : etag;
+/**
+ * A part's tag: its ETag, the part size of its upload, and with `crc64nvme` its CRC, from which the whole
+ * object's is joined: `5d41402abc4b2a76b9719d911017c592 part=16777216 crc=ae8b14860a799888`. The part size
+ * stands in every tag since no number of parts shows it for sure, and another release may choose another.
+ */
+export function tagOf(check: BodyCheck, etag: string, partSize: number): string {
+  return `${etag} part=${partSize}${check.kind === "crc64nvme" ? ` crc=${check.hex}` : ""}`;
 }
 
 /** The ETag in a tag. */
 export function etagInTag(tag: string): string {
-  return tag.split(" ", 1)[0] ?? "";
+  return tag.replace(/ part=[0-9]+(?: crc=[0-9a-f]{16})?$/, "");
+}
+
+/** The part size in a tag, in bytes. */
+export function partSizeInTag(tag: string): number | undefined {
+  const digits = / part=([1-9][0-9]*)(?: crc=\w+)?$/.exec(tag)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** The CRC in a tag, hex. */
 export function crcInTag(tag: string): string | undefined {
-  return tag.split(" ")[1];
+  return / crc=([0-9a-f]{16})$/.exec(tag)?.[1];
 }
 
 /** What the store's checksum of an object sent in parts must be, in the form of one the store gave. */
@@ -186,8 +196,9 @@ export function joinedCrc(receipts: readonly PartReceipt[]): string | undefined 
 function md5Composite(receipts: readonly PartReceipt[], partSize: number): string | undefined {
   const hash = createHash("md5");
   for (const { tag } of receipts) {
-    if (!/^[0-9a-f]{32}$/.test(tag)) return undefined;
-    hash.update(fromHex(tag));
+    const etag = etagInTag(tag);
+    if (!/^[0-9a-f]{32}$/.test(etag)) return undefined;
+    hash.update(fromHex(etag));
   }
   return `md5-parts:${hash.digest("hex")}:${partSize}`;
 }

@@ -13,7 +13,7 @@ import type { AwsCredentials } from "../aws/credentials.ts";
 import { sha256Hex } from "../checksum.ts";
 import type { StoreContext } from "../context.ts";
 import type { Address } from "./address.ts";
-import { type Operation, S3Error } from "./errors.ts";
+import { type Operation, S3Error, usualReason } from "./errors.ts";
 import { Pace, Watch } from "./stall.ts";
 import { parseXml, textOf, type XmlElement } from "./xml.ts";
 
@@ -53,6 +53,8 @@ export interface ClientOptions {
   readonly context: StoreContext;
   /** Ms without a byte after which a connection counts as dead. */
   readonly stall: number;
+  /** Bytes per second assumed of the line until it is measured. */
+  readonly slowest: number;
 }
 
 /** Clocks further apart than this are refused by S3 (15 minutes); a HEAD does not say so in words. */
@@ -62,13 +64,14 @@ const SKEW_LIMIT = 14 * 60_000;
 export class S3Client {
   readonly #options: ClientOptions;
   readonly #keys = new Map<string, ArrayBuffer>();
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   /** Ms to add to our clock; learnt from a server that found it wrong. */
   #skew = 0;
   #skewWarned = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.slowest);
   }
 
   /** The time as the server sees it, in ms since 1970. */
@@ -99,7 +102,8 @@ export class S3Client {
   /** The XML of an answer; an `<Error>` in a success is the error it names. */
   readXml(request: S3Request, answer: Answer, root: string): XmlElement {
     const element = readRoot(answer.text);
-    if (element?.name === root) return element;
+    // Some servers end the name in another word, and every SDK lets them.
+    if (element?.name === root || element?.name === root.replace(/Result$/, "Response")) return element;
     if (element?.name === "Error") throw this.#refused(request, answer);
     throw new StoreError(
       "store-protocol",
@@ -205,7 +209,9 @@ export class S3Client {
       bucket: this.bucket,
       key: request.key,
       status: answer.status,
-      reason: reason === "" && this.#looksSkewed(answer) ? "RequestTimeTooSkewed" : reason,
+      reason: reason === "" && this.#looksSkewed(answer)
+        ? "RequestTimeTooSkewed"
+        : usualReason(request.operation, reason),
       message: (told === undefined ? "" : textOf(told, "Message") ?? "").replace(/\s+/g, " "),
       region: answer.headers.get("x-amz-bucket-region") ?? (told && textOf(told, "Region")),
       header: told && textOf(told, "Header"),

@@ -24,6 +24,19 @@ export const PERMISSIONS = {
 
 export type Operation = keyof typeof PERMISSIONS;
 
+/** Operations on an unfinished upload, which is missing where the answer says that something is. */
+const OF_UPLOADS: readonly Operation[] = [
+  "UploadPart",
+  "CompleteMultipartUpload",
+  "AbortMultipartUpload",
+  "ListParts",
+];
+
+/** AWS's code for what a server means: Ceph calls a missing upload a missing key. */
+export function usualReason(operation: Operation, reason: string): string {
+  return reason === "NoSuchKey" && OF_UPLOADS.includes(operation) ? "NoSuchUpload" : reason;
+}
+
 /** Everything known about a refusal. Nothing in it is secret. */
 export interface Refusal {
   readonly operation: Operation;

@@ -8,6 +8,19 @@ import { child, textOf, type XmlElement } from "./xml.ts";
 /** Classes whose objects must be thawed before they can be read. */
 const ARCHIVES = ["GLACIER", "DEEP_ARCHIVE"];
 
+/**
+ * Every object has an ETag; a sign-in page of some network, sent in place of the object, mostly has none.
+ *
+ * @throws StoreError `store-protocol`, transient
+ */
+export function assertObject(key: string, headers: Headers): void {
+  if (headers.has("etag")) return;
+  throw new StoreError("store-protocol", `the answer for ${key} does not come from an S3 server`, {
+    transient: true,
+    hint: "check the network for a proxy or a sign-in page",
+  });
+}
+
 /** An object from the headers of a HEAD; `key` is relative to the store. */
 export function infoFromHead(key: string, headers: Headers): ObjectInfo {
   return {

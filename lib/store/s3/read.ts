@@ -3,6 +3,7 @@
 import type { Bytes } from "../../bytes.ts";
 import { StoreError } from "../../errors.ts";
 import type { ByteRange } from "../store.ts";
+import { assertObject } from "./info.ts";
 import type { OpenAnswer, S3Client } from "./client.ts";
 
 /**
@@ -18,6 +19,7 @@ export async function* readObject(client: S3Client, key: string, range?: ByteRan
   const answer = await client.open({ operation: "GetObject", method: "GET", key, headers });
   let left = range?.length ?? announced(answer);
   try {
+    assertObject(key, answer.headers);
     if (range !== undefined) assertRange(key, answer, range);
     for await (const chunk of answer.body) {
       if (left !== undefined && chunk.length > left) throw wrongLength(key, "sent more than was asked for");

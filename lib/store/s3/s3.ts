@@ -22,19 +22,21 @@ import {
   type Usage,
   type WriteOptions,
 } from "../store.ts";
-import { Abilities, type Use } from "./abilities.ts";
+import { Abilities } from "./abilities.ts";
 import { addressOf } from "./address.ts";
 import { Bucket } from "./bucket.ts";
-import { answerAgrees, answerSpeaks, checkBody, type ChecksumKind, PART_SIZE_HEADER } from "./check.ts";
+import { type ChecksumKind, PART_SIZE_HEADER } from "./check.ts";
 import { S3Client, type S3Request } from "./client.ts";
 import { refusedWith } from "./errors.ts";
 import { infoFromListing, parseTime } from "./info.ts";
 import { listObjects, listParts, listUploads } from "./list.ts";
+import { Placement } from "./placement.ts";
+import { putObject } from "./put.ts";
 import { readObject } from "./read.ts";
-import { expectBody } from "./settle.ts";
+import { SLOWEST_LINE } from "./stall.ts";
 import { thawObject, type ThawOptions } from "./thaw.ts";
 import { confirmedBy, partSizeFor, partSizeOf, S3Upload, USUAL_PART } from "./upload.ts";
-import { parseEndpoint, parseS3Url, type S3Location } from "./url.ts";
+import { parseEndpoint, parseS3Url } from "./url.ts";
 import { textOf } from "./xml.ts";
 
 export type { ThawOptions, ThawTier } from "./thaw.ts";
@@ -54,6 +56,8 @@ export interface S3Store extends Store {
 export interface S3Options {
   /** Ms without a byte after which a connection counts as dead. */
   readonly stall?: number;
+  /** Bytes per second that a body is sent at, at least, until the line is measured. */
+  readonly slowest?: number;
   /** The part size of objects that it does for, in bytes: at least 5 MiB at real servers. */
   readonly partSize?: number;
 }
@@ -70,14 +74,15 @@ export async function openS3(url: string, context: StoreContext, options: S3Opti
   const endpoint = location.endpoint ?? parseEndpoint(aws.endpoint);
   const region = location.region ?? aws.region ?? usualRegion(endpoint);
   const address = addressOf(location.bucket, region, endpoint, location.style);
-  const { stall = 60_000, partSize = USUAL_PART } = options;
-  const client = new S3Client({ address, region, credentials: aws.credentials, context, stall });
+  const { stall = 60_000, slowest = SLOWEST_LINE, partSize = USUAL_PART } = options;
+  const client = new S3Client({ address, region, credentials: aws.credentials, context, stall, slowest });
   const abilities = new Abilities(
     location.checksum,
     address.aws,
     (message) => context.warn(`${url}: ${message}`),
   );
-  return new S3(url, location, new Bucket(client, abilities, location.prefix, address.aws), partSize);
+  const bucket = new Bucket(client, abilities, location.prefix, address.aws);
+  return new S3(url, bucket, new Placement(location, () => client.now()), partSize);
 }
 
 /** AWS needs to be told; other servers mostly do not care, or take this one as their own name. */
@@ -90,22 +95,16 @@ function usualRegion(endpoint: string | undefined): string {
   return /\.r2\.cloudflarestorage\.com$/.test(new URL(endpoint).hostname) ? "auto" : "us-east-1";
 }
 
-/** Objects that are never to be replaced by newer ones, so that a lock does not stand in the way. */
-const LOCKED: readonly ObjectKind[] = ["volume", "manifest", "key", "mirror"];
-
-/** The largest body written twice to see whether the server refuses the second. */
-const PROOF_SIZE = 1024 * 1024;
-
 class S3 implements S3Store {
   readonly url: string;
   readonly maxPut: number;
-  readonly #location: S3Location;
+  readonly #placement: Placement;
   readonly #bucket: Bucket;
 
-  constructor(url: string, location: S3Location, bucket: Bucket, partSize: number) {
+  constructor(url: string, bucket: Bucket, placement: Placement, partSize: number) {
     this.url = url;
     this.maxPut = partSize;
-    this.#location = location;
+    this.#placement = placement;
     this.#bucket = bucket;
   }
 
@@ -140,95 +139,7 @@ class S3 implements S3Store {
 
   async put(key: string, body: Bytes, options: WriteOptions): Promise<ObjectInfo> {
     if (body.length > this.maxPut) throw new Error(`${key} is too large for one step: ${body.length} bytes`);
-    const expected = expectBody(body);
-    const { abilities, client } = this.#bucket;
-    const looked = abilities.conditional === "yes" ? undefined : await this.#bucket.settle(key, expected);
-    if (looked !== undefined) return looked;
-    try {
-      const info = await abilities.negotiate((use) => this.#putOnce(key, body, options.kind, use));
-      await this.#proveConditional(key, body, options.kind);
-      return info ?? await this.#bucket.confirm(key, expected);
-    } catch (error) {
-      if (!hasCode(error, "object-exists")) throw error;
-      const found = await this.#bucket.settle(key, expected);
-      if (found !== undefined) return found;
-      throw new StoreError("store-unreachable", `${key} came and went in ${client.bucket}`, {
-        transient: true,
-      });
-    }
-  }
-
-  /** Undefined when the answer proves nothing, so that a HEAD has to. */
-  async #putOnce(key: string, body: Bytes, kind: ObjectKind, use: Use): Promise<ObjectInfo | undefined> {
-    const check = await checkBody(use.checksum, body);
-    const answer = await this.#bucket.client.call({
-      operation: "PutObject",
-      method: "PUT",
-      key: this.#bucket.fullKey(key),
-      headers: {
-        "content-type": "application/octet-stream",
-        ...(use.conditional ? { "if-none-match": "*" } : {}),
-        ...this.#objectHeaders(kind),
-        ...check.headers,
-      },
-      body,
-      sha256: check.sha256,
-    });
-    const proven = answerAgrees(check, body, answer.headers);
-    if (proven === false) {
-      throw new StoreError("damaged", `${key} was stored with another checksum than was sent`);
-    }
-    if (check.kind !== "md5" && !answerSpeaks(check.kind, answer.headers)) {
-      this.#bucket.abilities.lacksChecksum();
-    }
-    if (proven === undefined) return undefined;
-    const form = answerSpeaks(check.kind, answer.headers) ? check.kind : "md5";
-    const { hex } = form === check.kind ? check : await checkBody(form, body);
-    return {
-      key,
-      size: body.length,
-      checksum: `${form}:${hex}`,
-      modified: undefined,
-      availability: this.#writtenAvailability(kind),
-    };
-  }
-
-  /**
-   * Writes the same bytes again where it is not known whether the server refuses that: one that passes over
-   * `If-None-Match` in silence would overwrite anything.
-   */
-  async #proveConditional(key: string, body: Bytes, kind: ObjectKind): Promise<void> {
-    const { abilities } = this.#bucket;
-    if (abilities.conditional !== "unproven" || body.length > PROOF_SIZE) return;
-    try {
-      await this.#putOnce(key, body, kind, { checksum: abilities.checksum, conditional: true });
-      abilities.lacksConditional();
-    } catch (error) {
-      if (hasCode(error, "object-exists")) abilities.conditional = "yes";
-      // Other trouble proves nothing: the object is stored, and the next write asks again.
-    }
-  }
-
-  #storageClass(kind: ObjectKind): string {
-    return kind === "volume" ? this.#location.storageClass : "STANDARD";
-  }
-
-  #writtenAvailability(kind: ObjectKind): Availability {
-    const archived = ["GLACIER", "DEEP_ARCHIVE"].includes(this.#storageClass(kind));
-    return { state: archived ? "archived" : "ready" };
-  }
-
-  #objectHeaders(kind: ObjectKind): Record<string, string> {
-    const storageClass = this.#storageClass(kind);
-    const lock = LOCKED.includes(kind) ? this.#location.lock : undefined;
-    return {
-      ...(storageClass === "STANDARD" ? {} : { "x-amz-storage-class": storageClass }),
-      ...(lock === undefined ? {} : {
-        "x-amz-object-lock-mode": lock.mode,
-        "x-amz-object-lock-retain-until-date": new Date(this.#bucket.client.now() + lock.days * 86_400_000)
-          .toISOString(),
-      }),
-    };
+    return await putObject(this.#bucket, this.#placement, key, body, options.kind);
   }
 
   async beginUpload(key: string, size: number, options: WriteOptions): Promise<Upload> {
@@ -262,7 +173,7 @@ class S3 implements S3Store {
       headers: {
         "content-type": "application/octet-stream",
         [PART_SIZE_HEADER]: String(partSize),
-        ...this.#objectHeaders(kind),
+        ...this.#placement.headers(kind),
         ...algorithmHeaders(checksum),
       },
     };

@@ -58,17 +58,22 @@ function stalledAfter(ms: number): StoreError {
   });
 }
 
-/** Bytes per second assumed of an uplink that has not been measured. */
-const FIRST_FLOOR = 16 * 1024;
+/** Bytes per second that one of several bodies under way has at least on an uplink not measured yet. */
+export const SLOWEST_LINE = 16 * 1024;
 const LOWEST_FLOOR = 1024;
 
 /**
  * How long sending may take. `fetch` does not tell how much of a body has left, so a stall while sending
- * shows only as taking far longer than it should: four times what earlier bodies took. A line that became
- * slower is given twice the time after every failure.
+ * shows only as taking far longer than it should: four times what the body before it took. A line that
+ * became slower is given twice the time after every failure.
  */
 export class Pace {
-  #floor = FIRST_FLOOR;
+  /** Bytes per second below which a line counts as dead. */
+  #floor: number;
+
+  constructor(slowest: number) {
+    this.#floor = slowest;
+  }
 
   /** Ms that sending `size` bytes may take. */
   allowance(size: number): number {

@@ -20,6 +20,7 @@ import {
   etagInTag,
   etagOf,
   joinedCrc,
+  partSizeInTag,
   tagOf,
   unquote,
 } from "./check.ts";
@@ -32,8 +33,11 @@ const MIB = 1024 * 1024;
 const MAX_PARTS = 10_000;
 const MAX_PART = 5 * 1024 * MIB;
 
-/** Four of them in flight keep within 64 MiB, and an object of 156 GiB still has no more than 10,000. */
-export const USUAL_PART = 16 * MIB;
+/**
+ * Small, for the sake of memory (`fetch` holds a copy of each part on its way) and of lines that break; an
+ * object of 78 GiB still has no more than 10,000.
+ */
+export const USUAL_PART = 8 * MIB;
 
 /**
  * The part size for an object of `size` bytes: `usual`, or as many MiB as it takes.
@@ -114,8 +118,10 @@ export class S3Upload implements Upload {
     }
     if (!this.#fixed && check.kind !== "md5" && !answerSpeaks(check.kind, headers)) this.#fallBack();
     const etag = etagOf(headers);
-    if (etag === "") throw new StoreError("store-protocol", `the store gave no ETag for ${part}`);
-    return { index, size: body.length, sha256: check.sha256, tag: tagOf(check, etag) };
+    if (etag === "") {
+      throw new StoreError("store-protocol", `the store gave no ETag for ${part}`, { transient: true });
+    }
+    return { index, size: body.length, sha256: check.sha256, tag: tagOf(check, etag, this.partSize) };
   }
 
   #fallBack(): void {
@@ -245,16 +251,8 @@ function sameBytes(part: ListedPart, receipt: PartReceipt): boolean {
   return part.crc64nvme === undefined || crc === undefined || toHex(fromBase64(part.crc64nvme)) === crc;
 }
 
-/**
- * The part size an upload was begun with, which another release may have chosen otherwise: the one that
- * every receipt fits.
- */
-export function partSizeOf(known: readonly PartReceipt[], size: number, smallest = USUAL_PART): number {
-  const usual = partSizeFor(size, smallest);
-  const fits = (partSize: number) =>
-    known.every(({ index, size: bytes }) =>
-      index < partCount(size, partSize) && partRange(size, partSize, index).length === bytes
-    );
-  const others = known.flatMap(({ index, size: bytes }) => [bytes, (size - bytes) / index]);
-  return [usual, ...others].find((one) => Number.isSafeInteger(one) && one > 0 && fits(one)) ?? usual;
+/** The part size an upload was begun with: any receipt tells; without one, nothing is confirmed anyway. */
+export function partSizeOf(known: readonly PartReceipt[], size: number, usual = USUAL_PART): number {
+  const told = known.map(({ tag }) => partSizeInTag(tag)).find((one) => one !== undefined);
+  return told ?? partSizeFor(size, usual);
 }

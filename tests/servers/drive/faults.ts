@@ -21,7 +21,9 @@ export type Fault =
   /** A byte of the content is changed on its way in. */
   | { readonly kind: "corrupt" }
   /** The answer's body ends after these bytes. */
-  | { readonly kind: "truncate"; readonly bytes: number };
+  | { readonly kind: "truncate"; readonly bytes: number }
+  /** After these bytes of the answer's body, or before its head when undefined, nothing more comes. */
+  | { readonly kind: "stall"; readonly bytes: number | undefined };
 
 /** Which requests a fault is for. */
 export type Matcher = (exchange: Exchange) => boolean;

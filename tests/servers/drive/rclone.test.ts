@@ -45,6 +45,10 @@ async function withRclone(body: (judge: Judge) => Promise<void>): Promise<void> 
   );
 }
 
+function judged(name: string, body: (judge: Judge) => Promise<void>): void {
+  testWith(TOOLS, name, () => withRclone(body), PATIENT);
+}
+
 /** Signed in as a user whose access token is long over, so that rclone renews it first. */
 async function signIn({ server, configure }: Judge, more: Record<string, string> = {}): Promise<void> {
   const scope = "https://www.googleapis.com/auth/drive";
@@ -73,66 +77,50 @@ async function writeTree(folder: string): Promise<string> {
 
 const IN_SESSIONS = ["--drive-upload-cutoff", "1k", "--drive-chunk-size", "256k"];
 
-testWith(
-  TOOLS,
-  "rclone gets back the tree that it stored, with its checksums",
-  () =>
-    withRclone(async (judge) => {
-      await signIn(judge);
-      const tree = await writeTree(judge.folder);
-      await judge.rclone("copy", tree, "gd:Back up", ...IN_SESSIONS);
-      await judge.rclone("check", tree, "gd:Back up");
-      await judge.rclone("check", "--download", tree, "gd:Back up");
-      assert.ok(judge.server.uploads.sessions.size === 2, "no session was used");
-      await judge.rclone("copy", "gd:Back up", join(judge.folder, "back"));
-      const back = await readFile(join(judge.folder, "back", "long.mp4"));
-      assert.ok(equal(back, pseudoRandom(3 * QUANTUM + 77, 3)));
-    }),
-);
+judged("rclone gets back the tree that it stored, with its checksums", async (judge) => {
+  await signIn(judge);
+  const tree = await writeTree(judge.folder);
+  await judge.rclone("copy", tree, "gd:Back up", ...IN_SESSIONS);
+  await judge.rclone("check", tree, "gd:Back up");
+  await judge.rclone("check", "--download", tree, "gd:Back up");
+  assert.ok(judge.server.uploads.sessions.size === 2, "no session was used");
+  await judge.rclone("copy", "gd:Back up", join(judge.folder, "back"));
+  const back = await readFile(join(judge.folder, "back", "long.mp4"));
+  assert.ok(equal(back, pseudoRandom(3 * QUANTUM + 77, 3)));
+});
 
-testWith(
-  TOOLS,
-  "rclone stores in one request, reads ranges, replaces, and sees the quota",
-  () =>
-    withRclone(async (judge) => {
-      await signIn(judge);
-      const file = join(judge.folder, "a.bin");
-      await writeFile(file, pseudoRandom(5000));
-      await judge.rclone("copyto", file, "gd:x/a.bin");
-      assert.equal(judge.server.uploads.sessions.size, 0);
-      await writeFile(file, "replaced, and read in part");
-      await judge.rclone("copyto", file, "gd:x/a.bin");
-      assert.equal(await judge.rclone("cat", "--offset", "10", "--count", "3", "gd:x/a.bin"), "and");
-      const about: unknown = JSON.parse(await judge.rclone("about", "--json", "gd:"));
-      assert.deepEqual(about, { total: 15e9, used: 26, free: 15e9 - 26, trashed: 0, other: 0 });
-    }),
-);
+judged("rclone stores in one request, reads ranges, replaces, and sees the quota", async (judge) => {
+  await signIn(judge);
+  const file = join(judge.folder, "a.bin");
+  await writeFile(file, pseudoRandom(5000));
+  await judge.rclone("copyto", file, "gd:x/a.bin");
+  assert.equal(judge.server.uploads.sessions.size, 0);
+  await writeFile(file, "replaced, and read in part");
+  await judge.rclone("copyto", file, "gd:x/a.bin");
+  assert.equal(await judge.rclone("cat", "--offset", "10", "--count", "3", "gd:x/a.bin"), "and");
+  const about: unknown = JSON.parse(await judge.rclone("about", "--json", "gd:"));
+  assert.deepEqual(about, { total: 15e9, used: 26, free: 15e9 - 26, trashed: 0, other: 0 });
+});
 
-testWith(
-  TOOLS,
-  "rclone puts files into the bin, and removes them for good when told to",
-  () =>
-    withRclone(async (judge) => {
-      await signIn(judge);
-      await writeFile(join(judge.folder, "a"), "a");
-      for (const name of ["a", "b"]) await judge.rclone("copyto", join(judge.folder, "a"), `gd:x/${name}`);
-      await judge.rclone("deletefile", "gd:x/a");
-      await judge.rclone("deletefile", "--drive-use-trash=false", "gd:x/b");
-      assert.equal(await judge.rclone("lsf", "gd:x"), "");
-      assert.equal(await judge.rclone("lsf", "--drive-trashed-only", "gd:x"), "a\n");
-    }),
-);
+judged("rclone puts files into the bin, and removes them for good when told to", async (judge) => {
+  await signIn(judge);
+  await writeFile(join(judge.folder, "a"), "a");
+  for (const name of ["a", "b"]) await judge.rclone("copyto", join(judge.folder, "a"), `gd:x/${name}`);
+  await judge.rclone("deletefile", "gd:x/a");
+  await judge.rclone("deletefile", "--drive-use-trash=false", "gd:x/b");
+  assert.equal(await judge.rclone("lsf", "gd:x"), "");
+  assert.equal(await judge.rclone("lsf", "--drive-trashed-only", "gd:x"), "a\n");
+});
 
-testWith(TOOLS, "rclone lists more files than a page holds", () =>
-  withRclone(async (judge) => {
-    await signIn(judge, { list_chunk: "7" });
-    const many = join(judge.folder, "many");
-    await mkdir(many);
-    for (let i = 0; i < 30; i++) await writeFile(join(many, `${i}`), `${i}`);
-    await judge.rclone("copy", many, "gd:many");
-    assert.equal((await judge.rclone("lsf", "gd:many")).split("\n").length, 31);
-    assert.ok(judge.server.count(/^GET \/drive\/v3\/files$/) >= 5);
-  }), PATIENT);
+judged("rclone lists more files than a page holds", async (judge) => {
+  await signIn(judge, { list_chunk: "7" });
+  const many = join(judge.folder, "many");
+  await mkdir(many);
+  for (let i = 0; i < 30; i++) await writeFile(join(many, `${i}`), `${i}`);
+  await judge.rclone("copy", many, "gd:many");
+  assert.equal((await judge.rclone("lsf", "gd:many")).split("\n").length, 31);
+  assert.ok(judge.server.count(/^GET \/drive\/v3\/files$/) >= 5);
+});
 
 const isPart = ({ url }: Exchange) => url.searchParams.has("upload_id");
 const isUpload = ({ url }: Exchange) => url.pathname.startsWith("/upload/");
@@ -146,51 +134,44 @@ const TROUBLE: [string, (exchange: Exchange) => boolean, Fault, number][] = [
 ];
 
 for (const [name, when, fault, skip] of TROUBLE) {
-  testWith(TOOLS, `rclone outlives ${name}`, () =>
-    withRclone(async (judge) => {
-      await signIn(judge);
-      const file = join(judge.folder, "long.mp4");
-      await writeFile(file, pseudoRandom(5 * QUANTUM + 77, 3));
-      judge.server.faults.add(when, fault, { skip });
-      await judge.rclone("copyto", file, "gd:t", "--drive-upload-cutoff", "1k", "--drive-chunk-size", "512k");
-      assert.equal(judge.server.faults.waiting, 0, "it did not happen");
-      const [sum, stored] = [await judge.rclone("md5sum", file), await judge.rclone("md5sum", "gd:t")];
-      assert.equal(stored.slice(0, 32), sum.slice(0, 32));
-    }), PATIENT);
+  judged(`rclone outlives ${name}`, async (judge) => {
+    await signIn(judge);
+    const file = join(judge.folder, "long.mp4");
+    await writeFile(file, pseudoRandom(5 * QUANTUM + 77, 3));
+    judge.server.faults.add(when, fault, { skip });
+    await judge.rclone("copyto", file, "gd:t", "--drive-upload-cutoff", "1k", "--drive-chunk-size", "512k");
+    assert.equal(judge.server.faults.waiting, 0, "it did not happen");
+    const [sum, stored] = [await judge.rclone("md5sum", file), await judge.rclone("md5sum", "gd:t")];
+    assert.equal(stored.slice(0, 32), sum.slice(0, 32));
+  });
 }
 
-testWith(TOOLS, "rclone's upload fails when Drive is full", () =>
-  withRclone(async (judge) => {
-    await signIn(judge);
-    judge.server.world.accounts.forEach((account) => account.limit = 1000);
-    const file = join(judge.folder, "a.bin");
-    await writeFile(file, pseudoRandom(5000));
-    await assert.rejects(judge.rclone("copyto", file, "gd:a.bin"), /storageQuotaExceeded/);
-    await assert.rejects(judge.rclone("copyto", file, "gd:b.bin", ...IN_SESSIONS), /storageQuotaExceeded/);
-  }), PATIENT);
+judged("rclone's upload fails when Drive is full", async (judge) => {
+  await signIn(judge);
+  judge.server.world.accounts.forEach((account) => account.limit = 1000);
+  const file = join(judge.folder, "a.bin");
+  await writeFile(file, pseudoRandom(5000));
+  await assert.rejects(judge.rclone("copyto", file, "gd:a.bin"), /storageQuotaExceeded/);
+  await assert.rejects(judge.rclone("copyto", file, "gd:b.bin", ...IN_SESSIONS), /storageQuotaExceeded/);
+});
 
-testWith(
-  TOOLS,
-  "rclone works on a shared drive as a service account, and cannot on its own Drive",
-  () =>
-    withRclone(async (judge) => {
-      const { server, folder } = judge;
-      const email = "robot@coldframe-1234.iam.gserviceaccount.com";
-      const key = await serviceAccountKey(email);
-      server.world.addServiceAccount(email, key.publicKey);
-      await writeFile(join(folder, "key.json"), JSON.stringify(key.file));
-      const drive = server.world.addDrive("Family", [email]);
-      await writeFile(join(folder, "a"), "on a shared drive");
+judged("rclone works on a shared drive as a service account, and cannot on its own Drive", async (judge) => {
+  const { server, folder } = judge;
+  const email = "robot@coldframe-1234.iam.gserviceaccount.com";
+  const key = await serviceAccountKey(email);
+  server.world.addServiceAccount(email, key.publicKey);
+  await writeFile(join(folder, "key.json"), JSON.stringify(key.file));
+  const drive = server.world.addDrive("Family", [email]);
+  await writeFile(join(folder, "a"), "on a shared drive");
 
-      await judge.configure({ scope: "drive", service_account_file: join(folder, "key.json") });
-      await assert.rejects(judge.rclone("copyto", join(folder, "a"), "gd:x/a"), /do not have storage quota/);
+  await judge.configure({ scope: "drive", service_account_file: join(folder, "key.json") });
+  await assert.rejects(judge.rclone("copyto", join(folder, "a"), "gd:x/a"), /do not have storage quota/);
 
-      await judge.configure({
-        scope: "drive",
-        service_account_file: join(folder, "key.json"),
-        team_drive: drive.id,
-      });
-      await judge.rclone("copyto", join(folder, "a"), "gd:x/a");
-      assert.equal(await judge.rclone("cat", "gd:x/a"), "on a shared drive");
-    }),
-);
+  await judge.configure({
+    scope: "drive",
+    service_account_file: join(folder, "key.json"),
+    team_drive: drive.id,
+  });
+  await judge.rclone("copyto", join(folder, "a"), "gd:x/a");
+  assert.equal(await judge.rclone("cat", "gd:x/a"), "on a shared drive");
+});

@@ -23,6 +23,8 @@ export class DriveServer {
   readonly faults = new Faults();
   /** Every request, as "METHOD /path". */
   readonly log: string[] = [];
+  /** False to end each connection with its answer: some clients quietly repeat a request on a lost old one. */
+  keepAlive = true;
   /** What clients see as the scheme and host, for the addresses of sessions. */
   origin = "";
 
@@ -44,7 +46,8 @@ export class DriveServer {
     const reply = await this.#replyWith(exchange, fault);
     if (!exchange.whole || fault?.kind === "drop-after" || fault?.kind === "cut") response.destroy();
     else if (reply === undefined) response.destroy();
-    else send(response, reply, fault);
+    else if (fault?.kind === "stall" && fault.bytes === undefined) return;
+    else send(response, reply, fault, this.keepAlive);
   }
 
   async #replyWith(exchange: Exchange, fault: Fault | undefined): Promise<Reply | undefined> {
@@ -161,20 +164,19 @@ async function receive(request: IncomingMessage): Promise<Exchange> {
   };
 }
 
-function send(response: ServerResponse, reply: Reply, fault: Fault | undefined): void {
+function send(response: ServerResponse, reply: Reply, fault: Fault | undefined, keepAlive: boolean): void {
   const body = typeof reply.body === "string"
     ? new TextEncoder().encode(reply.body)
     : reply.body ?? new Uint8Array();
   const empty = reply.status === 204 || reply.status === 304;
   response.writeHead(reply.status, {
     ...reply.headers,
+    ...(keepAlive ? {} : { connection: "close" }),
     ...(empty ? {} : { "content-length": String(body.length) }),
   });
-  if (fault?.kind !== "truncate") {
-    response.end(body);
-    return;
-  }
-  response.write(body.subarray(0, fault.bytes), () => setTimeout(() => response.destroy(), 20));
+  if (fault?.kind === "stall") response.write(body.subarray(0, fault.bytes));
+  else if (fault?.kind !== "truncate") response.end(body);
+  else response.write(body.subarray(0, fault.bytes), () => setTimeout(() => response.destroy(), 20));
 }
 
 function uploadIdOf(url: URL): string | undefined {

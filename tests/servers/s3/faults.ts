@@ -12,7 +12,10 @@ export type Fault =
     readonly when?: "before" | "after";
     readonly headers?: Readonly<Record<string, string>>;
   }
-  /** 200 with an error document as its body, which S3 may send for the calls that take long. Nothing was done. */
+  /**
+   * 200 with an error document as its body, which S3 may send for CompleteMultipartUpload and CopyObject; for the
+   * other calls a plain 500. Nothing was done.
+   */
   | { readonly kind: "error-in-200"; readonly code: string }
   /** Closes the connection; with `bodyBytes`, once that many bytes of the request's body came. */
   | { readonly kind: "drop"; readonly when: "before" | "after"; readonly bodyBytes?: number }

@@ -2,6 +2,7 @@
 
 import * as buckets from "./buckets.ts";
 import type { Handler } from "./call.ts";
+import { completeUpload } from "./complete.ts";
 import { deleteObject, deleteObjects } from "./delete.ts";
 import * as list from "./list.ts";
 import * as lock from "./lock.ts";
@@ -47,7 +48,7 @@ export const HANDLERS: Readonly<Record<Operation, Handler>> = {
   RestoreObject: restoreObject,
   CreateMultipartUpload: multipart.createUpload,
   UploadPart: multipart.uploadPart,
-  CompleteMultipartUpload: multipart.completeUpload,
+  CompleteMultipartUpload: completeUpload,
   AbortMultipartUpload: multipart.abortUpload,
   ListParts: multipart.listParts,
 };

@@ -160,14 +160,16 @@ export class Service {
 
   async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const entry = this.#logEntry(req);
+    // Kept from the beginning: some runtimes take it off a request whose body was broken off.
+    const { socket } = req;
     try {
       const answer = await this.#answer(req, entry);
       entry.status = answer.status;
       const envelope = { requestId: this.state.newId(), date: httpTime(this.state.now()) };
-      entry.sent = await sendAnswer(req, res, answer, envelope, entry.fault);
+      entry.sent = await sendAnswer({ req, res, socket }, answer, envelope, entry.fault);
     } catch (error) {
       if (!(error instanceof Lost)) this.#crash(error);
-      if (!(error instanceof Lost && error.message === "stall")) req.socket.destroy();
+      if (!(error instanceof Lost && error.message === "stall")) socket.destroy();
     }
   }
 
@@ -220,7 +222,7 @@ export class Service {
     const target = route(head, { domain, listV1Only: this.state.quirks.listV1Only === true });
     Object.assign(entry, target);
     entry.fault = this.faults.next(target, entry.number);
-    await applyFault(entry.fault, "before");
+    await applyFault(entry.fault, "before", target.operation);
     if (entry.fault?.kind === "drop" && entry.fault.bodyBytes !== undefined) {
       body.cutAfter = entry.fault.bodyBytes;
     }
@@ -238,7 +240,7 @@ export class Service {
       entry.received = received.size;
       return this.#perform(head, target, received, inFlight);
     });
-    await applyFault(entry.fault, "after");
+    await applyFault(entry.fault, "after", target.operation);
     return answer;
   }
 

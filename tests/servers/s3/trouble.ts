@@ -3,12 +3,20 @@
 import type { IncomingMessage } from "node:http";
 import { S3Error } from "./errors.ts";
 import type { Fault } from "./faults.ts";
+import type { Operation } from "./routes.ts";
 
 /** The connection is gone: on purpose, or the client went away. There is nobody to answer. */
 export class Lost extends Error {}
 
+/** The calls that S3 may begin to answer with 200 before it knows how they end. */
+const ANSWERED_EARLY: readonly Operation[] = ["CompleteMultipartUpload", "CopyObject"];
+
 /** @throws S3Error for a made-up error, Lost when there will be no answer */
-export async function applyFault(fault: Fault | undefined, when: "before" | "after"): Promise<void> {
+export async function applyFault(
+  fault: Fault | undefined,
+  when: "before" | "after",
+  operation: Operation,
+): Promise<void> {
   if (fault === undefined) return;
   if (fault.kind === "delay" && when === "before") {
     await new Promise((resolve) => setTimeout(resolve, fault.ms));
@@ -17,7 +25,11 @@ export async function applyFault(fault: Fault | undefined, when: "before" | "aft
     throw new S3Error(fault.code, fault.status, `${fault.code} on demand of the test`, {}, fault.headers);
   }
   if (fault.kind === "error-in-200" && when === "before") {
-    throw new S3Error(fault.code, 200, `${fault.code} on demand of the test`);
+    throw new S3Error(
+      fault.code,
+      ANSWERED_EARLY.includes(operation) ? 200 : 500,
+      `${fault.code} on demand of the test`,
+    );
   }
   if (fault.kind === "drop" && fault.when === when && fault.bodyBytes === undefined) throw new Lost("drop");
   if (fault.kind === "stall" && fault.when === when) throw new Lost("stall");

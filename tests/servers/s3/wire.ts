@@ -1,6 +1,7 @@
 /** Puts answers on the wire, whole or spoiled. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { utf8 } from "../../../lib/bytes.ts";
 import type { Answer } from "./call.ts";
 import type { S3Error } from "./errors.ts";
@@ -27,6 +28,13 @@ export function errorAnswer(error: S3Error, path: string, requestId: string): An
   return { status: error.status, headers: { "content-type": "application/xml", ...error.headers }, body };
 }
 
+/** One request's two ends and the connection under them. */
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly socket: Socket;
+}
+
 /**
  * Sends an answer.
  *
@@ -34,12 +42,12 @@ export function errorAnswer(error: S3Error, path: string, requestId: string): An
  * @returns bytes of body sent
  */
 export async function sendAnswer(
-  req: IncomingMessage,
-  res: ServerResponse,
+  exchange: Exchange,
   answer: Answer,
   envelope: Envelope,
   fault: Fault | undefined,
 ): Promise<number> {
+  const { req, res } = exchange;
   const { size, chunks } = bodyOf(answer);
   res.sendDate = false;
   res.writeHead(answer.status, {
@@ -54,7 +62,7 @@ export async function sendAnswer(
     res.end();
     return 0;
   }
-  return await sendBody(req, res, spoil(chunks, fault), fault);
+  return await sendBody(exchange, spoil(chunks, fault), fault);
 }
 
 function bodyOf(answer: Answer): { size: number; chunks: Iterable<Uint8Array> } {
@@ -80,8 +88,7 @@ function* spoil(chunks: Iterable<Uint8Array>, fault: Fault | undefined): Generat
 }
 
 async function sendBody(
-  req: IncomingMessage,
-  res: ServerResponse,
+  { res, socket }: Exchange,
   chunks: Iterable<Uint8Array>,
   fault: Fault | undefined,
 ): Promise<number> {
@@ -89,20 +96,20 @@ async function sendBody(
   let sent = 0;
   for (const chunk of chunks) {
     const piece = chunk.subarray(0, limit - sent);
-    if (req.socket.destroyed) return sent;
+    if (socket.destroyed) return sent;
     if (!res.write(piece)) await drained(res);
     sent += piece.length;
     if (sent >= limit) break;
   }
-  if (fault?.kind === "truncate") await cutAfterFlush(req);
+  if (fault?.kind === "truncate") await cutAfterFlush(socket);
   else if (fault?.kind !== "stall-body") res.end();
   return sent;
 }
 
 /** Lets what was written leave first: a cut answer must show its beginning. */
-async function cutAfterFlush(req: IncomingMessage): Promise<void> {
+async function cutAfterFlush(socket: Socket): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 20));
-  req.socket.destroy();
+  socket.destroy();
 }
 
 /** Waits until more can be written, or nobody listens any more. */

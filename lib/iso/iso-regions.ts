@@ -2,12 +2,12 @@
 
 import { fillDirectory, type Hierarchy, rootRecord } from "./directories.ts";
 import { sectorsOf } from "./fields.ts";
-import { fillIso, isoHierarchy } from "./iso_directories.ts";
-import { jolietHierarchy } from "./joliet_directories.ts";
+import { fillIso, isoHierarchy } from "./iso-directories.ts";
+import { jolietHierarchy } from "./joliet-directories.ts";
 import { dataStart, type Layout } from "./layout.ts";
-import { fillPathTable, type PathTable } from "./path_table.ts";
+import { fillPathTable, type PathTable } from "./path-table.ts";
 import { type Region, sectorRegion } from "./regions.ts";
-import { jolietDescriptor, primaryDescriptor, terminator, type TreePlace } from "./volume_descriptors.ts";
+import { jolietDescriptor, primaryDescriptor, terminator, type TreePlace } from "./volume-descriptors.ts";
 
 /** All regions of the ISO side, in image order. */
 export function isoRegions(layout: Layout): Region[] {

@@ -8,7 +8,7 @@ import {
   placedInline,
 } from "./continuation.ts";
 import { fillDirectory, type Hierarchy, sectionsOf } from "./directories.ts";
-import { recordHead, recordLength } from "./directory_record.ts";
+import { recordHead, recordLength } from "./directory-record.ts";
 import { ascii, at } from "./fields.ts";
 import { isoIdentifier, isoName, rockRidgeName } from "./names.ts";
 import { type DirectoryZone, folderAt, packDirectories } from "./packing.ts";
@@ -27,7 +27,7 @@ import {
   systemUse,
   tf,
   TF_LENGTH,
-} from "./rock_ridge.ts";
+} from "./rock-ridge.ts";
 import { entryOf, isFolder, isSymlink, nameOf, timeOf, type Tree } from "./tree.ts";
 
 const ATTRIBUTES = PX_LENGTH + TF_LENGTH;

@@ -10,8 +10,8 @@ import { at } from "./fields.ts";
 import { udfName } from "./names.ts";
 import { fillFromStream, folderAt, type Stream, StreamPacker } from "./packing.ts";
 import { isFolder, isSymlink, nameOf, timeOf, type Tree } from "./tree.ts";
-import { cs0 } from "./udf_fields.ts";
-import { udfFileEntry, udfFileIdentifier, udfIdentifierLength } from "./udf_file.ts";
+import { cs0 } from "./udf-fields.ts";
+import { udfFileEntry, udfFileIdentifier, udfIdentifierLength } from "./udf-file.ts";
 
 /** The identifiers of all folders, each folder from a sector of its own. */
 export interface UdfFolders {

@@ -5,8 +5,8 @@
  */
 
 import { concat, utf8 } from "../bytes.ts";
-import { both32, putAscii, SECTOR, viewOf } from "./fields.ts";
-import { LONGEST_RECORD } from "./directory_record.ts";
+import { both32, putAscii, SECTOR } from "./fields.ts";
+import { LONGEST_RECORD } from "./directory-record.ts";
 import { recordTime } from "./times.ts";
 
 /** The lengths of the fields that have only one. */
@@ -50,11 +50,10 @@ export function er(): Uint8Array {
 /** PX: mode and link count; user and group are 0 (RRIP 1.10 4.1.1, without the serial number of 1.12). */
 export function px(mode: number, links: number): Uint8Array {
   const bytes = field("PX", PX_LENGTH);
-  const view = viewOf(bytes);
-  both32(view, 4, mode);
-  both32(view, 12, links);
-  both32(view, 20, 0);
-  both32(view, 28, 0);
+  both32(bytes, 4, mode);
+  both32(bytes, 12, links);
+  both32(bytes, 20, 0);
+  both32(bytes, 28, 0);
   return bytes;
 }
 
@@ -77,47 +76,52 @@ export function nm(piece: Uint8Array, more: boolean): Uint8Array {
 /** CE: where the system use area continues (SUSP 5.1). */
 export function ce(block: number, offset: number, length: number): Uint8Array {
   const bytes = field("CE", CE_LENGTH);
-  const view = viewOf(bytes);
-  both32(view, 4, block);
-  both32(view, 12, offset);
-  both32(view, 20, length);
+  both32(bytes, 4, block);
+  both32(bytes, 12, offset);
+  both32(bytes, 20, length);
   return bytes;
 }
 
 const CONTINUES = 1;
 const SL_HEAD = 5;
-/** Of 255 possible bytes; room for a component of one byte decides where a piece is cut. */
+/** Of 255 possible bytes. */
 const LONGEST_SL = 250;
 
-/** Collects the components of a target into fields. */
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Collects the components of a target into fields.
+ *
+ * A field that is not the last ends with a component that goes on, if need be with one of no text yet:
+ * Linux puts a slash between two fields, bsdtar puts none, and both agree only inside a component.
+ */
 class LinkFields {
   readonly groups: Uint8Array[][] = [[]];
+  /** Bytes left in the last field; never less than a component of no text takes. */
   #room = LONGEST_SL - SL_HEAD;
 
   #put(flags: number, text: Uint8Array): void {
-    if (text.length + 2 > this.#room) {
-      this.groups.push([]);
-      this.#room = LONGEST_SL - SL_HEAD;
-    }
     this.groups.at(-1)?.push(concat(Uint8Array.of(flags, text.length), text));
     this.#room -= 2 + text.length;
   }
 
-  /** `/`, `.` and `..` have flags of their own and no text. */
-  mark(flags: number): void {
-    this.#put(flags, new Uint8Array(0));
+  /** Ends the field with the beginning of a component. */
+  #breakIn(text: Uint8Array): void {
+    this.#put(CONTINUES, text);
+    this.groups.push([]);
+    this.#room = LONGEST_SL - SL_HEAD;
   }
 
-  /**
-   * A field ends inside a component whenever it can: Linux puts a slash between two fields, bsdtar puts
-   * none, and both agree only where the component goes on.
-   */
+  /** `/`, `.` and `..` have flags of their own and no text. */
+  mark(flags: number): void {
+    if (this.#room < 4) this.#breakIn(NOTHING);
+    this.#put(flags, NOTHING);
+  }
+
   text(bytes: Uint8Array): void {
-    const fits = bytes.length + 5 <= this.#room;
-    const part = fits ? bytes.length : Math.min(this.#room - 2, bytes.length - 1);
-    if (part === bytes.length || part < 1) return this.#put(0, bytes);
-    this.#put(CONTINUES, bytes.subarray(0, part));
-    this.#room = 0;
+    if (bytes.length + 4 <= this.#room) return this.#put(0, bytes);
+    const part = Math.min(this.#room - 2, bytes.length - 1);
+    this.#breakIn(bytes.subarray(0, part));
     this.text(bytes.subarray(part));
   }
 }

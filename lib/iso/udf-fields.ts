@@ -1,6 +1,6 @@
 /** The small structures that UDF's descriptors are made of (ECMA-167, restricted by UDF 1.02). */
 
-import { putAscii, utf16be, viewOf } from "./fields.ts";
+import { le16, le32, putAscii, utf16be } from "./fields.ts";
 import { isWide } from "./names.ts";
 
 /** The first sector of the partition: UDF counts its blocks from here. */
@@ -46,12 +46,11 @@ export const TAG = {
  * @param location the sector, or in the partition the block, where the descriptor begins.
  */
 export function tagged(bytes: Uint8Array, tag: number, location: number): Uint8Array {
-  const view = viewOf(bytes);
-  view.setUint16(0, tag, true);
-  view.setUint16(2, 2, true);
-  view.setUint16(8, crc16(bytes.subarray(16)), true);
-  view.setUint16(10, bytes.length - 16, true);
-  view.setUint32(12, location, true);
+  le16(bytes, 0, tag);
+  le16(bytes, 2, 2);
+  le16(bytes, 8, crc16(bytes.subarray(16)));
+  le16(bytes, 10, bytes.length - 16);
+  le32(bytes, 12, location);
   let sum = 0;
   for (let i = 0; i < 16; i++) sum += i === 4 ? 0 : bytes[i] ?? 0;
   bytes[4] = sum & 0xff;
@@ -104,9 +103,8 @@ export function putDomain(bytes: Uint8Array, at: number): void {
 
 /** An extent_ad of 8 bytes: length in bytes, first sector (ECMA-167 3/7.1). A short_ad has the same form. */
 export function putExtent(bytes: Uint8Array, at: number, length: number, location: number): void {
-  const view = viewOf(bytes);
-  view.setUint32(at, length, true);
-  view.setUint32(at + 4, location, true);
+  le32(bytes, at, length);
+  le32(bytes, at + 4, location);
 }
 
 /** A long_ad of 16 bytes into partition 0, with the unique id of what it points at (ECMA-167 4/14.14.2, UDF 1.02 2.3.10.1). */
@@ -118,5 +116,5 @@ export function putLongAd(
   uniqueId: number,
 ): void {
   putExtent(bytes, at, length, block);
-  viewOf(bytes).setUint32(at + 12, uniqueId, true);
+  le32(bytes, at + 12, uniqueId);
 }

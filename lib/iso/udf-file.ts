@@ -1,8 +1,8 @@
 /** File Entries and File Identifier Descriptors (ECMA-167 part 4, UDF 1.02 2.3). */
 
-import { SECTOR, sectorsOf, viewOf } from "./fields.ts";
+import { le16, le32, le64, SECTOR, sectorsOf } from "./fields.ts";
 import { udfTime } from "./times.ts";
-import { putExtent, putImplementation, putLongAd, TAG, tagged, UDF_EXTENT_BYTES } from "./udf_fields.ts";
+import { putExtent, putImplementation, putLongAd, TAG, tagged, UDF_EXTENT_BYTES } from "./udf-fields.ts";
 
 const ENTRY_HEAD = 176;
 /** What one sector holds: 234 allocation descriptors. */
@@ -32,20 +32,19 @@ const TYPE = { folder: 4, file: 5 };
 export function udfFileEntry(file: UdfFile, block: number): Uint8Array {
   const extents = Math.ceil(file.size / UDF_EXTENT_BYTES);
   const bytes = new Uint8Array(ENTRY_HEAD + 8 * extents);
-  const view = viewOf(bytes);
-  view.setUint16(20, 4, true);
-  view.setUint16(24, 1, true);
+  le16(bytes, 20, 4);
+  le16(bytes, 24, 1);
   bytes[27] = file.folder ? TYPE.folder : TYPE.file;
-  view.setUint32(44, file.folder ? PERMISSIONS.folder : PERMISSIONS.file, true);
-  view.setUint16(48, Math.min(file.links, 0xffff), true);
-  view.setBigUint64(56, BigInt(file.size), true);
-  view.setBigUint64(64, BigInt(sectorsOf(file.size)), true);
+  le32(bytes, 44, file.folder ? PERMISSIONS.folder : PERMISSIONS.file);
+  le16(bytes, 48, Math.min(file.links, 0xffff));
+  le64(bytes, 56, file.size);
+  le64(bytes, 64, sectorsOf(file.size));
   const time = udfTime(file.mtime);
   for (const at of [72, 84, 96]) bytes.set(time, at);
-  view.setUint32(108, 1, true);
+  le32(bytes, 108, 1);
   putImplementation(bytes, 128);
-  view.setUint32(160, file.uniqueId, true);
-  view.setUint32(172, 8 * extents, true);
+  le32(bytes, 160, file.uniqueId);
+  le32(bytes, 172, 8 * extents);
   putExtents(bytes, file);
   return tagged(bytes, TAG.fileEntry, block);
 }
@@ -78,8 +77,7 @@ export function udfIdentifierLength(identifierLength: number): number {
 /** A File Identifier Descriptor (ECMA-167 4/14.4); an empty identifier makes it the one of the parent. */
 export function udfFileIdentifier(name: UdfName, block: number): Uint8Array {
   const bytes = new Uint8Array(udfIdentifierLength(name.identifier.length));
-  const view = viewOf(bytes);
-  view.setUint16(16, 1, true);
+  le16(bytes, 16, 1);
   bytes[18] = (name.folder ? DIRECTORY : 0) | (name.identifier.length === 0 ? PARENT : 0);
   bytes[19] = name.identifier.length;
   putLongAd(bytes, 20, SECTOR, name.entryBlock, name.uniqueId);

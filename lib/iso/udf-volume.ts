@@ -1,6 +1,6 @@
 /** The descriptors of a UDF volume: one function each (ECMA-167 part 3, UDF 1.02 2.2). */
 
-import { SECTOR, viewOf } from "./fields.ts";
+import { le16, le32, SECTOR } from "./fields.ts";
 import { udfTime } from "./times.ts";
 import {
   PARTITION_START,
@@ -14,7 +14,7 @@ import {
   REVISION,
   TAG,
   tagged,
-} from "./udf_fields.ts";
+} from "./udf-fields.ts";
 
 /** What the descriptors say of a volume. */
 export interface UdfVolume {
@@ -49,14 +49,13 @@ function volumeSetId(volume: UdfVolume): string {
 /** Primary volume descriptor. A name of more than 30 characters is cut here, and whole in the logical volume. */
 export function udfPrimary(volume: UdfVolume, location: number): Uint8Array {
   const bytes = new Uint8Array(512);
-  const view = viewOf(bytes);
   putDstring(bytes, 24, 32, volume.volumeId);
-  view.setUint16(56, 1, true);
-  view.setUint16(58, 1, true);
-  view.setUint16(60, 2, true);
-  view.setUint16(62, 2, true);
-  view.setUint32(64, 1, true);
-  view.setUint32(68, 1, true);
+  le16(bytes, 56, 1);
+  le16(bytes, 58, 1);
+  le16(bytes, 60, 2);
+  le16(bytes, 62, 2);
+  le32(bytes, 64, 1);
+  le32(bytes, 68, 1);
   putDstring(bytes, 72, 128, volumeSetId(volume));
   putCharset(bytes, 200);
   putCharset(bytes, 264);
@@ -69,7 +68,7 @@ export function udfPrimary(volume: UdfVolume, location: number): Uint8Array {
 /** Implementation use volume descriptor: the `*UDF LV Info` that UDF 1.02 2.2.7 asks for. */
 export function udfImplementation(volume: UdfVolume, location: number): Uint8Array {
   const bytes = new Uint8Array(512);
-  viewOf(bytes).setUint32(16, 1, true);
+  le32(bytes, 16, 1);
   putEntity(bytes, 20, "*UDF LV Info", [REVISION & 0xff, REVISION >> 8]);
   putCharset(bytes, 52);
   putDstring(bytes, 116, 128, volume.volumeId);
@@ -80,13 +79,12 @@ export function udfImplementation(volume: UdfVolume, location: number): Uint8Arr
 /** Partition descriptor: read-only, from sector 257. */
 export function udfPartition(volume: UdfVolume, location: number): Uint8Array {
   const bytes = new Uint8Array(512);
-  const view = viewOf(bytes);
-  view.setUint32(16, 2, true);
-  view.setUint16(20, 1, true);
+  le32(bytes, 16, 2);
+  le16(bytes, 20, 1);
   putEntity(bytes, 24, "+NSR02");
-  view.setUint32(184, 1, true);
-  view.setUint32(188, PARTITION_START, true);
-  view.setUint32(192, volume.partitionSectors, true);
+  le32(bytes, 184, 1);
+  le32(bytes, 188, PARTITION_START);
+  le32(bytes, 192, volume.partitionSectors);
   putImplementation(bytes, 196);
   return tagged(bytes, TAG.partition, location);
 }
@@ -94,15 +92,14 @@ export function udfPartition(volume: UdfVolume, location: number): Uint8Array {
 /** Logical volume descriptor: one partition map of type 1, the file set at block 0. */
 export function udfLogicalVolume(volume: UdfVolume, location: number): Uint8Array {
   const bytes = new Uint8Array(446);
-  const view = viewOf(bytes);
-  view.setUint32(16, 3, true);
+  le32(bytes, 16, 3);
   putCharset(bytes, 20);
   putDstring(bytes, 84, 128, volume.volumeId);
-  view.setUint32(212, SECTOR, true);
+  le32(bytes, 212, SECTOR);
   putDomain(bytes, 216);
   putLongAd(bytes, 248, 2 * SECTOR, 0, 0);
-  view.setUint32(264, 6, true);
-  view.setUint32(268, 1, true);
+  le32(bytes, 264, 6);
+  le32(bytes, 268, 1);
   putImplementation(bytes, 272);
   putExtent(bytes, 432, 2 * SECTOR, INTEGRITY_SEQUENCE);
   bytes.set([1, 6, 1, 0, 0, 0], 440);
@@ -112,7 +109,7 @@ export function udfLogicalVolume(volume: UdfVolume, location: number): Uint8Arra
 /** Unallocated space descriptor: none. */
 export function udfUnallocated(location: number): Uint8Array {
   const bytes = new Uint8Array(24);
-  viewOf(bytes).setUint32(16, 4, true);
+  le32(bytes, 16, 4);
   return tagged(bytes, TAG.unallocated, location);
 }
 
@@ -124,17 +121,16 @@ export function udfTerminating(location: number): Uint8Array {
 /** Logical volume integrity descriptor: closed, nothing free (UDF 1.02 2.2.6). */
 export function udfIntegrity(volume: UdfVolume, location: number): Uint8Array {
   const bytes = new Uint8Array(134);
-  const view = viewOf(bytes);
   bytes.set(udfTime(volume.created), 16);
-  view.setUint32(28, 1, true);
-  view.setUint32(40, volume.nextUniqueId, true);
-  view.setUint32(72, 1, true);
-  view.setUint32(76, 46, true);
-  view.setUint32(84, volume.partitionSectors, true);
+  le32(bytes, 28, 1);
+  le32(bytes, 40, volume.nextUniqueId);
+  le32(bytes, 72, 1);
+  le32(bytes, 76, 46);
+  le32(bytes, 84, volume.partitionSectors);
   putImplementation(bytes, 88);
-  view.setUint32(120, volume.files, true);
-  view.setUint32(124, volume.folders, true);
-  for (const at of [128, 130, 132]) view.setUint16(at, REVISION, true);
+  le32(bytes, 120, volume.files);
+  le32(bytes, 124, volume.folders);
+  for (const at of [128, 130, 132]) le16(bytes, at, REVISION);
   return tagged(bytes, TAG.integrity, location);
 }
 
@@ -161,12 +157,11 @@ export function udfSequence(volume: UdfVolume, start: number): Uint8Array[] {
 /** File set descriptor, at block 0 of the partition (UDF 1.02 2.3.2). */
 export function udfFileSet(volume: UdfVolume): Uint8Array {
   const bytes = new Uint8Array(512);
-  const view = viewOf(bytes);
   bytes.set(udfTime(volume.created), 16);
-  view.setUint16(28, 3, true);
-  view.setUint16(30, 3, true);
-  view.setUint32(32, 1, true);
-  view.setUint32(36, 1, true);
+  le16(bytes, 28, 3);
+  le16(bytes, 30, 3);
+  le32(bytes, 32, 1);
+  le32(bytes, 36, 1);
   putCharset(bytes, 48);
   putDstring(bytes, 112, 128, volume.volumeId);
   putCharset(bytes, 240);

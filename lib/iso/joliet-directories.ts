@@ -1,7 +1,7 @@
 /** The directories of the Joliet tree: the same folders and files under UTF-16 names, without symlinks. */
 
 import { type Hierarchy, sectionsOf } from "./directories.ts";
-import { recordLength } from "./directory_record.ts";
+import { recordLength } from "./directory-record.ts";
 import { at, utf16be } from "./fields.ts";
 import { jolietName } from "./names.ts";
 import { type DirectoryZone, packDirectories } from "./packing.ts";

@@ -3,8 +3,8 @@
 import { dataStart, type Layout } from "./layout.ts";
 import { type Region, sectorRegion } from "./regions.ts";
 import { isFolder, isSymlink } from "./tree.ts";
-import { PARTITION_START } from "./udf_fields.ts";
-import { fillUdfEntry, fillUdfFolder, type UdfFolders, type UdfTree, uniqueIdOf } from "./udf_tree.ts";
+import { PARTITION_START } from "./udf-fields.ts";
+import { fillUdfEntry, fillUdfFolder, type UdfFolders, type UdfTree, uniqueIdOf } from "./udf-tree.ts";
 import {
   INTEGRITY_SEQUENCE,
   MAIN_SEQUENCE,
@@ -15,8 +15,8 @@ import {
   udfSequence,
   udfTerminating,
   type UdfVolume,
-} from "./udf_volume.ts";
-import { recognition } from "./volume_descriptors.ts";
+} from "./udf-volume.ts";
+import { recognition } from "./volume-descriptors.ts";
 
 /** Where the first anchor must be (ECMA-167 3/8.4.2.1). */
 const FIRST_ANCHOR = 256;

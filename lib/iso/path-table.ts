@@ -2,7 +2,7 @@
 
 import { ColdframeError } from "../errors.ts";
 import { directoryStart, type Hierarchy } from "./directories.ts";
-import { pathTableRecord, pathTableRecordLength, SELF } from "./directory_record.ts";
+import { pathTableRecord, pathTableRecordLength, SELF } from "./directory-record.ts";
 import { at } from "./fields.ts";
 import { fillFromStream, type Stream, StreamPacker } from "./packing.ts";
 import { NOT_A_FOLDER, type Tree } from "./tree.ts";

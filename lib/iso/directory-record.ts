@@ -1,6 +1,6 @@
 /** Directory records and path table records: the two forms in which the ISO side names things. */
 
-import { both16, both32, viewOf } from "./fields.ts";
+import { be16, be32, both16, both32, le16, le32 } from "./fields.ts";
 import { recordTime } from "./times.ts";
 
 /** File flag: the record names a directory (ECMA-119 9.1.6). */
@@ -47,13 +47,12 @@ export function recordLength(identifierLength: number, systemUseLength: number):
 export function directoryRecord(record: DirectoryRecord): Uint8Array {
   const { identifier, systemUse } = record;
   const bytes = new Uint8Array(recordLength(identifier.length, systemUse.length));
-  const view = viewOf(bytes);
   bytes[0] = bytes.length;
-  both32(view, 2, record.extent);
-  both32(view, 10, record.size);
+  both32(bytes, 2, record.extent);
+  both32(bytes, 10, record.size);
   bytes.set(recordTime(record.time), 18);
   bytes[25] = record.flags;
-  both16(view, 28, 1);
+  both16(bytes, 28, 1);
   bytes[32] = identifier.length;
   bytes.set(identifier, 33);
   bytes.set(systemUse, recordHead(identifier.length));
@@ -79,10 +78,9 @@ export function pathTableRecord(
   littleEndian: boolean,
 ): Uint8Array {
   const bytes = new Uint8Array(pathTableRecordLength(identifier.length));
-  const view = viewOf(bytes);
   bytes[0] = identifier.length;
-  view.setUint32(2, extent, littleEndian);
-  view.setUint16(6, parent, littleEndian);
+  (littleEndian ? le32 : be32)(bytes, 2, extent);
+  (littleEndian ? le16 : be16)(bytes, 6, parent);
   bytes.set(identifier, 8);
   return bytes;
 }

@@ -1,6 +1,6 @@
 /** The descriptors at sector 16 and after: primary, Joliet, terminator, and the three that announce UDF. */
 
-import { both16, both32, putAscii, putPadded, SECTOR, utf16be, viewOf } from "./fields.ts";
+import { be32, both16, both32, le32, putAscii, putPadded, SECTOR, utf16be } from "./fields.ts";
 import { volumeTime } from "./times.ts";
 
 /** Where one of the two trees of an image stands. Locations are sectors. */
@@ -50,18 +50,17 @@ export function jolietDescriptor(facts: VolumeFacts, place: TreePlace): Uint8Arr
 }
 
 function putCommon(bytes: Uint8Array, facts: VolumeFacts, place: TreePlace, put: PutText): void {
-  const view = viewOf(bytes);
   putAscii(bytes, 1, "CD001");
   bytes[6] = 1;
   put(bytes, 8, 32, "");
   put(bytes, 40, 32, facts.volumeId);
-  both32(view, 80, facts.sectors);
-  both16(view, 120, 1);
-  both16(view, 124, 1);
-  both16(view, 128, SECTOR);
-  both32(view, 132, place.pathTableBytes);
-  view.setUint32(140, place.pathTableL, true);
-  view.setUint32(148, place.pathTableM, false);
+  both32(bytes, 80, facts.sectors);
+  both16(bytes, 120, 1);
+  both16(bytes, 124, 1);
+  both16(bytes, 128, SECTOR);
+  both32(bytes, 132, place.pathTableBytes);
+  le32(bytes, 140, place.pathTableL);
+  be32(bytes, 148, place.pathTableM);
   bytes.set(place.root, 156);
   putIdentifiers(bytes, facts, put);
   putDates(bytes, facts.created);
