@@ -112,8 +112,8 @@ const INITIAL = [
      upload INTEGER NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
      part INTEGER NOT NULL,
      size INTEGER NOT NULL,
-     sha256 TEXT NOT NULL,
-     tag TEXT NOT NULL,
+     sha256 TEXT NOT NULL,           -- written down before the part leaves, and never another
+     tag TEXT,                       -- the store's; NULL until it has confirmed the part
      PRIMARY KEY (upload, part)
    ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE snapshots (

@@ -148,6 +148,7 @@ async function makerOf(
       size: reader.size,
       part: (offset, length, buffer) => reader.readAt(offset, length, buffer),
       bufferSize: (length) => length,
+      unprovenFrom: (end) => reader.unprovenFrom(end),
       prove: () => reader.settle(),
     };
     return { maker, headerSize: 0 };

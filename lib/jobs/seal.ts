@@ -11,7 +11,10 @@ import { AgeWriter } from "../age/writer.ts";
 import { type Bytes, utf8 } from "../bytes.ts";
 import {
   confirmedParts,
+  findUpload,
+  madeParts,
   noteBegun,
+  noteMade,
   notePart,
   type PendingUpload,
   uploadOfVolume,
@@ -33,7 +36,7 @@ import { encodeManifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
 import type { Store } from "../store/store.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
-import { type Ledger, type ObjectMaker, sendObject, type SentObject } from "./send.ts";
+import { type Ledger, type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { buildVolume, type BuiltVolume, type FileOfVolume, volumeRows } from "./volume.ts";
 import { readableContents, VolumeReader } from "./volume-reader.ts";
@@ -50,7 +53,9 @@ export interface SealedVolume {
 export type SealOutcome =
   | { readonly kind: "sealed"; readonly volume: SealedVolume }
   /** A file was not what it was when it was scanned: the volume was given up, to be planned anew. */
-  | { readonly kind: "changed"; readonly path: string; readonly error: SourceChangedError };
+  | { readonly kind: "changed"; readonly path: string; readonly error: SourceChangedError }
+  /** What was sent of it before does not fit: it was given up, to be planned anew. */
+  | { readonly kind: "spoilt"; readonly error: SpoiltUploadError };
 
 /** Plans a volume of these files and seals it. */
 export async function sealFiles(
@@ -82,8 +87,10 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
     await markStored(session.db, volume.id, sent.checksum, session.now());
     return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };
   } catch (error) {
-    if (!(error instanceof SourceChangedError)) throw error;
+    const lost = error instanceof SourceChangedError || error instanceof SpoiltUploadError;
+    if (!lost) throw error;
     await giveUp(session, store, volume, upload);
+    if (error instanceof SpoiltUploadError) return { kind: "spoilt", error };
     await session.db.write([distrustContent(session.home.box, error.sha256)]);
     return { kind: "changed", path: error.path, error };
   } finally {
@@ -126,7 +133,7 @@ async function planNewVolume(
   );
 }
 
-/** A name that neither the catalog nor the store knows: the same files may have been packed before. */
+/** A name that stands neither in the store nor in the catalog, where a packed file may have it. */
 async function freeName(
   session: Session,
   store: Store,
@@ -134,8 +141,8 @@ async function freeName(
 ): Promise<string> {
   for (let salt = 0;; salt++) {
     const name = candidate(salt);
-    if (await findVolume(session.db, name) !== undefined) continue;
-    if (await store.head(volumeKey(name)) === undefined) return name;
+    const taken = await findVolume(session.db, name) ?? await store.head(volumeKey(name));
+    if (taken === undefined) return name;
   }
 }
 
@@ -201,7 +208,9 @@ export async function encrypted(
   upload: Envelope & { readonly key: string },
   plain: {
     readonly size: number;
-    readAt(offset: number, length: number): Promise<Bytes>;
+    readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
+    /** As in `VolumeReader`. */
+    unprovenFrom(end: number): number;
     settle(): Promise<void>;
   },
 ): Promise<ObjectMaker> {
@@ -210,6 +219,11 @@ export async function encrypted(
     size: writer.size,
     part: (offset, length, buffer) => writer.part(offset, length, buffer),
     bufferSize: (length) => writer.bufferSize(length),
+    unprovenFrom(end) {
+      const plainEnd = writer.plainBefore(end);
+      const from = plain.unprovenFrom(plainEnd);
+      return from < plainEnd ? writer.offsetOf(from) : end;
+    },
     prove: () => plain.settle(),
   };
 }
@@ -219,7 +233,9 @@ export function ledgerOf(session: Session, upload: PendingUpload): Ledger {
   return {
     begun: upload.begun,
     known: () => confirmedParts(session.db, upload.id),
+    made: () => madeParts(session.db, upload.id),
     noteBegun: (token, partSize) => noteBegun(session.db, upload.id, token, partSize),
+    noteMade: (part) => noteMade(session.db, upload.id, part),
     notePart: (receipt) => notePart(session.db, upload.id, receipt),
   };
 }
@@ -228,7 +244,9 @@ export function ledgerOf(session: Session, upload: PendingUpload): Ledger {
 export const NO_LEDGER: Ledger = {
   begun: undefined,
   known: () => Promise.resolve([]),
+  made: () => Promise.resolve(new Map()),
   noteBegun: () => Promise.resolve(),
+  noteMade: () => Promise.resolve(),
   notePart: () => Promise.resolve(),
 };
 
@@ -259,6 +277,7 @@ export async function sendBytes(
     size: bytes.length,
     readAt: (offset: number, length: number) =>
       Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length))),
+    unprovenFrom: (end: number) => end,
     settle: () => Promise.resolve(),
   };
   const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);
@@ -270,17 +289,18 @@ export async function sendBytes(
  * it: the next plan makes a new one (DESIGN §4).
  */
 async function giveUp(session: Session, store: Store, volume: Volume, upload: PendingUpload): Promise<void> {
-  const current = await uploadOfVolume(session.db, volume.id);
-  const begun = current?.begun ?? upload.begun;
-  if (begun !== undefined) await abortQuietly(session, store, upload.key, begun.token);
+  await abortBegun(session, store, upload.id);
   await dropPlanned(session.db, volume.id);
 }
 
-async function abortQuietly(session: Session, store: Store, key: string, token: string): Promise<void> {
+/** Removes what an upload left in its store, if it was begun there; only warns when that fails. */
+export async function abortBegun(session: Session, store: Store, id: number): Promise<void> {
+  const upload = await findUpload(session.db, id);
+  if (upload?.begun === undefined) return;
   try {
-    await store.abortUpload({ key, token, started: undefined });
+    await store.abortUpload({ key: upload.key, token: upload.begun.token, started: undefined });
   } catch (error) {
     if (!(error instanceof ColdframeError) || error.code === "interrupted") throw error;
-    session.report.warn(`The unfinished upload of ${key} could not be removed: ${error.message}`);
+    session.report.warn(`The unfinished upload of ${upload.key} could not be removed: ${error.message}`);
   }
 }

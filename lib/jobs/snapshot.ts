@@ -62,6 +62,7 @@ async function sendSnapshot(session: Session, store: Store, path: string): Promi
         }
         return out;
       },
+      unprovenFrom: (end: number) => end,
       settle: () => Promise.resolve(),
     };
     const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);

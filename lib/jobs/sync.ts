@@ -144,7 +144,9 @@ class Syncing {
       this.#sealed.push(outcome.volume);
       return true;
     }
-    this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    if (outcome.kind === "changed") {
+      this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    } else this.#session.report.warn(`${outcome.error.message}; it is planned anew.`);
     return false;
   }
 }
