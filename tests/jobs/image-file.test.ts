@@ -119,6 +119,7 @@ testWith(
         path: "2019/Été/IMG_1.jpg",
         size: 100_000,
         mtime: Date.parse("2019-07-01T12:00:00Z"),
+        sha256: null,
       });
       const image = await readFile(user.path("x.iso"));
       assert.deepEqual(new Uint8Array(image.subarray(offset, offset + 100_000)), pseudoRandom(100_000, 1));
