@@ -47,11 +47,16 @@ async function migrate(db: Database, fresh: ArchiveIdentity): Promise<void> {
   for (let from = version; from < SCHEMA_VERSION; from++) {
     const statements = (MIGRATIONS[from] ?? []).map((sql) => ({ sql }));
     const identity = from === 0 ? identityRows(fresh) : [];
-    await db.write([...statements, ...identity, {
+    const note = {
       sql:
         "INSERT INTO meta (key, value) VALUES ('schema', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
       args: [String(from + 1)],
-    }]);
+    };
+    try {
+      await db.write([...statements, ...identity, note]);
+    } catch (error) {
+      if (await schemaVersion(db) <= from) throw error; // else another box was quicker
+    }
   }
 }
 

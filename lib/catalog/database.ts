@@ -1,6 +1,6 @@
 /** A thin layer over `@libsql/client`: typed rows, whole batches, and errors that say what to do. */
 
-import { type Client, createClient, type InValue, LibsqlError, type Row } from "@libsql/client";
+import { type Client, createClient, type InValue, LibsqlError, type Row, type Value } from "@libsql/client";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { databaseUrl } from "../files.ts";
 
@@ -9,6 +9,9 @@ export interface Statement {
   readonly sql: string;
   readonly args?: readonly InValue[];
 }
+
+/** One query of several; see `Database.atOneMoment`. */
+export type ReadRows = (sql: string, args: readonly InValue[]) => Promise<(InValue)[][]>;
 
 /** How long a write waits for another process that holds the catalog, in ms. */
 const BUSY_TIMEOUT = 10_000;
@@ -54,6 +57,23 @@ export class Database {
     const batch = statements.map(({ sql, args }) => ({ sql, args: [...(args ?? [])] }));
     const results = await this.#guard(() => this.#client.batch(batch, "write"));
     return results.map((result) => result.rowsAffected);
+  }
+
+  /**
+   * The rows of several queries as of one moment, whatever others write meanwhile.
+   *
+   * @param body gets a function that runs one query and gives its rows, columns in the order asked for
+   */
+  async atOneMoment<T>(body: (read: ReadRows) => Promise<T>): Promise<T> {
+    const transaction = await this.#guard(() => this.#client.transaction("read"));
+    try {
+      return await body(async (sql, args) => {
+        const { rows, columns } = await this.#guard(() => transaction.execute({ sql, args: [...args] }));
+        return rows.map((row) => columns.map((_, i) => valueOf(row[i])));
+      });
+    } finally {
+      transaction.close();
+    }
   }
 
   /** Runs one statement outside a transaction (PRAGMA, VACUUM). */
@@ -106,6 +126,10 @@ export function connect(place: string, token?: string): Database {
   }
 }
 
+function valueOf(value: Value | undefined): InValue {
+  return value ?? null;
+}
+
 function catalogError(error: unknown, place: string): ColdframeError {
   if (error instanceof ColdframeError) return error;
   const code = error instanceof LibsqlError ? error.code : "";
@@ -136,11 +160,14 @@ function explain(code: string, message: string): [what: string, hint: string] {
   if (code.startsWith("SQLITE_IOERR")) {
     return ["cannot be read or written", "Check the disk that holds the home."];
   }
-  if (/fetch failed|ECONN|ENOTFOUND|network/i.test(message)) {
-    return ["the server cannot be reached", "Check the network and the address in config.toml."];
-  }
-  if (/401|403|auth/i.test(message)) {
+  if (/HTTP status 40[13]|unauthori[sz]ed|forbidden/i.test(message)) {
     return ["the server refused the token", "Set COLDFRAME_CATALOG_TOKEN to a token with write access."];
+  }
+  if (/HTTP status 404/.test(message)) {
+    return ["there is no libSQL server at that address", "Check the address in config.toml."];
+  }
+  if (/fetch failed|error sending request|unable to connect|ECONN|ENOTFOUND|network/i.test(message)) {
+    return ["the server cannot be reached", "Check the network and the address in config.toml."];
   }
   return [message, "Run again with --debug for details."];
 }

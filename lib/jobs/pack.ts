@@ -5,6 +5,7 @@ import { link, open, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { newEnvelope } from "../age/header.ts";
 import {
+  findVolume,
   type Mentions,
   NO_MENTIONS,
   planVolume,
@@ -76,7 +77,7 @@ async function packVolume(
   mentions: Mentions,
 ): Promise<PackedFile> {
   const owner = { archive: session.archive.archive, box: session.home.box };
-  const name = volumeName(owner, files, 0);
+  const name = await unusedName(session, (salt) => volumeName(owner, files, salt));
   const created = session.now();
   const built = buildVolume({ ...owner, name, created, udf: session.home.config.udf, files, ...mentions });
   const key = options.plain ? `${name}.iso` : `${name}.iso.age`;
@@ -110,6 +111,14 @@ async function packVolume(
     return packed;
   } finally {
     await reader.close();
+  }
+}
+
+/** A name that the catalog does not know. */
+async function unusedName(session: Session, candidate: (salt: number) => string): Promise<string> {
+  for (let salt = 0;; salt++) {
+    const name = candidate(salt);
+    if (await findVolume(session.db, name) === undefined) return name;
   }
 }
 

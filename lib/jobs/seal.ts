@@ -20,6 +20,7 @@ import {
 import { distrustContent } from "../catalog/versions.ts";
 import {
   dropPlanned,
+  findVolume,
   markStored,
   type Mentions,
   plannedVolumes,
@@ -98,7 +99,7 @@ async function planNewVolume(
   mentions: Mentions,
 ): Promise<Volume> {
   const owner = { archive: session.archive.archive, box: session.home.box };
-  const name = await freeName(store, (salt) => volumeName(owner, files, salt));
+  const name = await freeName(session, store, (salt) => volumeName(owner, files, salt));
   const created = session.now();
   const udf = session.home.config.udf;
   const built = buildVolume({ ...owner, name, created, udf, files, ...mentions });
@@ -126,10 +127,15 @@ async function planNewVolume(
   );
 }
 
-/** A name under which nothing stands in the store yet. */
-async function freeName(store: Store, candidate: (salt: number) => string): Promise<string> {
+/** A name that neither the catalog nor the store knows: the same files may have been packed before. */
+async function freeName(
+  session: Session,
+  store: Store,
+  candidate: (salt: number) => string,
+): Promise<string> {
   for (let salt = 0;; salt++) {
     const name = candidate(salt);
+    if (await findVolume(session.db, name) !== undefined) continue;
     if (await store.head(volumeKey(name)) === undefined) return name;
   }
 }

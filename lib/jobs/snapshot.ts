@@ -11,8 +11,9 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { newEnvelope } from "../age/header.ts";
 import type { Bytes } from "../bytes.ts";
-import { connect } from "../catalog/database.ts";
+import { copyCatalog } from "../catalog/copy.ts";
 import { noteSnapshot } from "../catalog/runs.ts";
+import { makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
 import { snapshotKey } from "./object-keys.ts";
 import { encrypted, NO_LEDGER } from "./seal.ts";
@@ -24,8 +25,8 @@ export async function storeSnapshot(session: Session, store: Store): Promise<str
   const scratch = join(session.home.paths.root, `snapshot-${randomBytes(4).toString("hex")}`);
   const [copy, packed] = [`${scratch}.db`, `${scratch}.db.gz`];
   try {
-    await session.db.run("VACUUM INTO ?", [copy]);
-    await eraseSecrets(copy);
+    await makePrivateFile(copy);
+    await copyCatalog(session.db, copy);
     await pipeline(
       createReadStream(copy),
       createGzip({ level: 6 }),
@@ -34,17 +35,6 @@ export async function storeSnapshot(session: Session, store: Store): Promise<str
     return await sendSnapshot(session, store, packed);
   } finally {
     for (const path of [copy, `${copy}-wal`, `${copy}-shm`, packed]) await rm(path, { force: true });
-  }
-}
-
-/** With secure_delete, SQLite overwrites what it deletes, so that nothing stays in free pages. */
-async function eraseSecrets(path: string): Promise<void> {
-  const copy = connect(path);
-  try {
-    await copy.run("PRAGMA secure_delete = ON");
-    await copy.write([{ sql: "DELETE FROM upload_parts" }, { sql: "DELETE FROM uploads" }]);
-  } finally {
-    copy.close();
   }
 }
 

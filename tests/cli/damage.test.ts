@@ -23,7 +23,7 @@ const DAMAGES: Readonly<Record<string, { code: ErrorCode; do: Damage }>> = {
     do: async (path) => flip(path, (await readFile(path)).indexOf("\n--- ") + 10),
   },
   // which cannot be told from an object that is encrypted to somebody else: the hint names both
-  "with a flipped bit in its wrapped key": { code: "key-wrong", do: (path) => flip(path, 60) },
+  "with a flipped bit in its wrapped key": { code: "key-wrong", do: retype },
   "replaced by other bytes": {
     code: "not-age",
     do: async (path) => writeFile(path, pseudoRandom((await readFile(path)).length, 9)),
@@ -36,6 +36,14 @@ async function flip(path: string, at: number): Promise<void> {
   const bytes = await readFile(path);
   const index = at < 0 ? bytes.length + at : at;
   bytes.writeUInt8(bytes.readUInt8(index) ^ 1, index);
+  await writeFile(path, bytes);
+}
+
+/** Changes the first letter of the first wrapped key, so that it still is base64. */
+async function retype(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  const at = bytes.indexOf("\n", bytes.indexOf("\n-> ") + 1) + 1;
+  bytes.write(bytes.readUInt8(at) === 0x41 ? "B" : "A", at);
   await writeFile(path, bytes);
 }
 

@@ -110,8 +110,8 @@ function normalise(user: User, text: string): string {
     .replace(/^[0-9a-f]{4} [0-9a-f]{4} (can|could)/gm, "FING ERPR $1")
     .replace(/"fingerprint":"[0-9a-f ]+"/g, '"fingerprint":"FING ERPR"')
     .replace(/(\d{4}-\d\d-\d\d [0-9a-f]{6}) [0-9a-f]{6}\]/g, "$1 OBJECT]")
-    .replace(/(stored .* {2})[0-9a-f]{6}( {2}file:)/g, "$1OBJECT$2")
+    .replace(/(stored .* {2})[0-9a-f]{6}( +file:)/g, "$1OBJECT$2")
     .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d\b/g, "DATE TIME")
     .replace(/"(box|archive)":"[0-9a-f]+"/g, '"$1":"ID"')
-    .replace(/"device":"\d+"/g, '"device":"DEVICE"');
+    .replace(/"(id|source|content)":\d+/g, '"$1":N');
 }

@@ -207,3 +207,13 @@ test("a file that changes while its volume is built is left out and planned agai
     await user.ok("restore", "**", "--to", user.path("out"));
     assert.deepEqual(await contents(user.path("out/Photos")), await contents(user.path("Photos")));
   }));
+
+test("what was packed as a file is still stored by the next sync", () =>
+  withUser(async (user) => {
+    await put(user, "Photos/a.jpg", "a");
+    await user.ok("scan", user.path("Photos"));
+    await user.ok("pack", "--seal", "--plain", "--out", user.path("discs"));
+    const report = await user.json("sync", "--seal");
+    assert.equal((report["sealed"] as unknown[]).length, 1);
+    await user.ok("restore", "**", "--to", user.path("out"));
+  }));

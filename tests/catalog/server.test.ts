@@ -1,0 +1,223 @@
+/** A catalog that several boxes share, on a libSQL server. */
+
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { archiveIdentity, openCatalog } from "../../lib/catalog/catalog.ts";
+import { COPIED_TABLES, copyCatalog, SECRET_TABLES } from "../../lib/catalog/copy.ts";
+import { connect, type Database } from "../../lib/catalog/database.ts";
+import { decryptBytes } from "../../lib/age/stream.ts";
+import { parseIdentityFile } from "../../lib/age/keys.ts";
+import { assertFails } from "../cli/failing.ts";
+import { contents, onlyFile, put } from "../cli/files.ts";
+import { User, withUser } from "../cli/harness.ts";
+import { type HranaServer, startHrana } from "../servers/hrana.ts";
+import { pseudoRandom, withFolder } from "../tools.ts";
+
+const TOKEN = "a-secret-token";
+const ARCHIVE = { archive: "a".repeat(32), opaqueKey: "b".repeat(64) };
+
+/** Runs `body` with a server on a database of its own. */
+async function withServer(body: (server: HranaServer, folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    const server = await startHrana(`${folder}/server.db`, TOKEN);
+    try {
+      await body(server, folder);
+    } finally {
+      await server.close();
+    }
+  });
+}
+
+/** A home whose catalog is on the server and whose store both boxes reach. */
+async function makeBox(folder: string, name: string, server: HranaServer, recipient?: string): Promise<User> {
+  const user = new User(`${folder}/${name}`);
+  const key = recipient === undefined ? [] : ["--no-identity", "--recipient", recipient];
+  const store = `file:${folder}/store`;
+  await user.ok("init", "--classic", "--yes", "--cold", store, "--staging", store, ...key);
+  const config = user.path("home/config.toml");
+  await writeFile(config, await readFile(config, "utf8") + `\ncatalog = "${server.url}"\n`);
+  user.env = { COLDFRAME_CATALOG_TOKEN: TOKEN };
+  return user;
+}
+
+test("two boxes share a catalog, each with folders of its own, and each restores what the other stored", {
+  timeout: 60_000,
+}, () =>
+  withServer(async (server, folder) => {
+    const attic = await makeBox(folder, "attic", server);
+    const recipient = (await attic.json("key", "show"))["keys"] as { recipient: string }[];
+    const office = await makeBox(folder, "office", server, recipient[0]?.recipient);
+    await put(attic, "Photos/a.jpg", pseudoRandom(100_000, 1));
+    await put(attic, "Photos/both.jpg", pseudoRandom(50_000, 3));
+    await put(office, "Photos/b 'quoted'\n😀.jpg", pseudoRandom(100_000, 2));
+    await put(office, "Photos/copy of both.jpg", pseudoRandom(50_000, 3));
+
+    await attic.ok("sync", attic.path("Photos"), "--seal");
+    const second = await office.json("sync", office.path("Photos"), "--seal");
+    assert.deepEqual(
+      (second["sealed"] as { files: number }[]).map(({ files }) => files),
+      [1],
+      "both.jpg is stored already",
+    );
+
+    const status = await attic.json("status");
+    assert.equal(status["files"], 4);
+    assert.deepEqual((status["sources"] as { name: string }[]).map(({ name }) => name), [
+      "Photos",
+      "Photos 2",
+    ]);
+    assert.deepEqual(await office.json("status"), {
+      ...status,
+      home: office.home,
+      runs: (await office.json("status"))["runs"],
+    });
+
+    await office.ok(
+      "restore",
+      "**",
+      "--to",
+      office.path("out"),
+      "--identity",
+      attic.path("home/keys/identity.txt"),
+    );
+    assert.deepEqual(await contents(office.path("out/Photos")), await contents(attic.path("Photos")));
+    assert.deepEqual(await contents(office.path("out/Photos 2")), await contents(office.path("Photos")));
+  }));
+
+test(
+  "two boxes that sync at the same time store each content once",
+  { timeout: 60_000 },
+  () =>
+    withServer(async (server, folder) => {
+      const attic = await makeBox(folder, "attic", server);
+      const recipient = (await attic.json("key", "show"))["keys"] as { recipient: string }[];
+      const office = await makeBox(folder, "office", server, recipient[0]?.recipient);
+      for (let i = 0; i < 10; i++) {
+        await put(attic, `Attic/${i}.jpg`, pseudoRandom(1000, i + 1));
+        await put(office, `Office/${i}.jpg`, pseudoRandom(1000, i + 101));
+      }
+      await Promise.all([attic.ok("sync", attic.path("Attic")), office.ok("sync", office.path("Office"))]);
+      await Promise.all([attic.ok("sync", "--seal"), office.ok("sync", "--seal")]);
+      await attic.ok("restore", "**", "--to", attic.path("out"));
+      assert.deepEqual(await contents(attic.path("out/Attic")), await contents(attic.path("Attic")));
+      assert.deepEqual(await contents(attic.path("out/Office")), await contents(office.path("Office")));
+    }),
+);
+
+for (const [what, token] of [["a wrong", "wrong-token"], ["no", ""]] as const) {
+  test(`${what} token is refused with what to do, and does not show in the error`, () =>
+    withServer(async (server, folder) => {
+      const attic = await makeBox(folder, "attic", server);
+      attic.env = token === "" ? {} : { COLDFRAME_CATALOG_TOKEN: token };
+      await put(attic, "Photos/a.jpg", "a");
+      await assertFails(attic, ["sync", attic.path("Photos")], {
+        code: "catalog",
+        says: /catalog http:\/\/127\.0\.0\.1:\d+: the server refused the token/,
+        hint: /COLDFRAME_CATALOG_TOKEN/,
+      });
+      assert.equal(server.answered.get(200), undefined);
+    }));
+}
+
+test("a server that does not answer is named", () =>
+  withServer(async (server, folder) => {
+    const attic = await makeBox(folder, "attic", server);
+    const config = attic.path("home/config.toml");
+    const [port, free] = await freePort();
+    await free();
+    await writeFile(config, (await readFile(config, "utf8")).replace(server.url, `http://127.0.0.1:${port}`));
+    await assertFails(attic, ["status"], {
+      code: "catalog",
+      says: /the server cannot be reached/,
+      hint: /address in config\.toml/,
+    });
+  }));
+
+test("a web server that is no libSQL server is named", () =>
+  withUser(async (user) => {
+    const [port, free] = await freePort();
+    await user.ok("init", "--classic", "--yes");
+    await writeFile(user.path("home/config.toml"), `catalog = "http://127.0.0.1:${port}"\n`);
+    await assertFails(user, ["status"], {
+      code: "catalog",
+      says: /no libSQL server at that address/,
+      hint: /address in config\.toml/,
+    }).finally(free);
+  }));
+
+async function freePort(): Promise<[port: number, close: () => Promise<void>]> {
+  const server = createServer((_, response) => response.writeHead(404).end("nothing here"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return [address.port, async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  }];
+}
+
+test("a snapshot of a catalog on a server is a local copy of every row, without secrets", () =>
+  withServer(async (server, folder) => {
+    const attic = await makeBox(folder, "attic", server);
+    await put(attic, "Photos/a.jpg", pseudoRandom(1000, 1));
+    await attic.ok("sync", attic.path("Photos"), "--seal");
+    assert.ok(!server.statements.some((sql) => /VACUUM/i.test(sql)), "a server would write to its own disk");
+    const snapshot = await readFile(await onlyFile(new User(folder), "store/catalog"));
+    const pairs = await parseIdentityFile(await readFile(attic.path("home/keys/identity.txt"), "utf8"));
+    const packed = await decryptBytes(snapshot, { identities: pairs.map(({ identity }) => identity) });
+    await writeFile(`${folder}/snapshot.db`, gunzipSync(packed));
+    const copy = await openCatalog(`${folder}/snapshot.db`, ARCHIVE);
+    const original = connect(server.url, TOKEN);
+    for (const [table, ...key] of COPIED_TABLES) {
+      if (table === "snapshots" || table === "runs") continue; // written down after the snapshot
+      assert.deepEqual(await rows(copy, table, key), await rows(original, table, key), table);
+    }
+    assert.deepEqual(await archiveIdentity(copy), await archiveIdentity(original));
+    copy.close();
+    original.close();
+  }));
+
+test("a copy by queries pages through more rows than one answer holds", () =>
+  withServer(async (server, folder) => {
+    const db = await openCatalog(server.url, ARCHIVE, TOKEN);
+    await db.write([{
+      sql: `INSERT INTO contents (sha256, size)
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4001)
+            SELECT printf('%064x', i), i FROM n`,
+    }]);
+    await copyCatalog(db, `${folder}/copy.db`);
+    const copy = await openCatalog(`${folder}/copy.db`, ARCHIVE);
+    const [count, sum] = [4001, 4001 * 4002 / 2];
+    assert.deepEqual(
+      await copy.all(
+        "SELECT count(*) AS n, sum(size) AS s FROM contents",
+        [],
+        (row) => [row.int("n"), row.int("s")],
+      ),
+      [[count, sum]],
+    );
+    copy.close();
+    db.close();
+  }));
+
+test("every table of the schema is either copied or kept out of copies", () =>
+  withFolder(async (folder) => {
+    const db = await openCatalog(`${folder}/catalog.db`, ARCHIVE);
+    const tables = await db.all(
+      "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+      [],
+      (row) => row.text("name"),
+    );
+    assert.deepEqual([...COPIED_TABLES.map(([table]) => table), ...SECRET_TABLES].sort(), tables);
+    db.close();
+  }));
+
+async function rows(db: Database, table: string, key: readonly string[]): Promise<unknown[]> {
+  return await db.atOneMoment((read) => read(`SELECT * FROM ${table} ORDER BY ${key.join(", ")}`, []));
+}
