@@ -9,6 +9,7 @@ import { type Envelope, newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import { AgeWriter } from "../age/writer.ts";
 import { type Bytes, utf8 } from "../bytes.ts";
+import { foldersOfVolume } from "../catalog/folders.ts";
 import {
   confirmedParts,
   findUpload,
@@ -24,9 +25,9 @@ import {
   dropPlanned,
   findVolume,
   markStored,
+  type Mentions,
   plannedVolumes,
   planVolume,
-  type Reference,
   type Volume,
   volumeFiles,
   type WaitingFile,
@@ -61,10 +62,10 @@ export type SealOutcome =
 export async function sealFiles(
   session: Session,
   files: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
 ): Promise<SealOutcome> {
   const store = await session.cold();
-  const volume = await planNewVolume(session, store, files, references);
+  const volume = await planNewVolume(session, store, files, mentions);
   return await sealPlanned(session, volume);
 }
 
@@ -102,13 +103,13 @@ async function planNewVolume(
   session: Session,
   store: Store,
   files: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
 ): Promise<Volume> {
   const owner = { archive: session.archive.archive, box: session.home.box };
   const name = await freeName(session, store, (salt) => volumeName(owner, files, salt));
   const created = session.now();
   const udf = session.home.config.udf;
-  const built = buildVolume({ ...owner, name, created, udf, files, references });
+  const built = buildVolume({ ...owner, name, created, udf, files, ...mentions });
   const envelope = await newEnvelope(session.home.recipients);
   const objectSize = envelope.header.length + payloadSize(built.image.size);
   const times = files.map((file) => file.mtime);
@@ -128,8 +129,8 @@ async function planNewVolume(
       oldest: times.reduce((a, b) => Math.min(a, b), Infinity),
       newest: times.reduce((a, b) => Math.max(a, b), -Infinity),
     },
-    volumeRows(files, built.offsets, references),
-    { ...place, size: objectSize, ...envelope, started: created },
+    volumeRows(files, built.offsets, mentions.references),
+    { upload: { ...place, size: objectSize, ...envelope, started: created }, folders: mentions.folders },
   );
 }
 
@@ -161,6 +162,7 @@ async function builtFromCatalog(
     udf: volume.udf,
     files,
     references: rows.flatMap((row) => row.offset === undefined ? [{ ...row, volume: row.heldBy ?? "" }] : []),
+    folders: await foldersOfVolume(session.db, volume.id),
   });
   assertAsPlanned(volume, built, files);
   return [built, await readableContents(session.db, volume.id)];
