@@ -41,8 +41,8 @@ test("ls uploads names what the catalog knows and what only the store knows, and
     const fields = new Set(uploads.flatMap((upload) => Object.keys(upload)));
     assert.deepEqual([...fields].sort(), ["key", "of", "parts", "sent", "size", "started", "store"]);
     const text = await archive.user.ok("ls", "uploads", ...archive.stores);
-    assert.match(text, /^16\.8 MB of 20\.\d MB  since .*volumes\/.*\.iso\.age at s3:\/\/bucket\/family/);
-    assert.match(text, /volumes\/other\.iso\.age at .*  unknown to this catalog: perhaps another box's\n$/);
+    assert.match(text, /^16\.8 MB of 20\.\d MB +since .*volumes\/.*\.iso\.age at s3:\/\/bucket\/family/);
+    assert.match(text, /volumes\/other\.iso\.age at .* +unknown to this catalog: perhaps another box's\n$/);
   }));
 
 test("ls uploads lists what the catalog knows when the store does not answer", () =>
