@@ -14,6 +14,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { uploadsCommand } from "./commands/uploads.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
@@ -29,6 +30,7 @@ const COMMANDS: readonly CommandMaker[] = [
   findCommand,
   statusCommand,
   restoreCommand,
+  uploadsCommand,
   keyCommand,
 ];
 

@@ -9,6 +9,7 @@ import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
 import { stageFiles, type StageReport } from "./stage.ts";
 import { tidyStaging } from "./tidy.ts";
+import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
 
 /** How to sync. */
@@ -31,6 +32,8 @@ export interface SyncReport {
   /** Contents that found no room in staging. */
   readonly unstaged: number;
   readonly tidied: number;
+  /** Uploads that nobody has gone on with for a week, and that this catalog does not know. */
+  readonly abandoned: readonly UnfinishedUpload[];
   /** Key of the snapshot taken, if the catalog changed. */
   readonly snapshot: string | undefined;
 }
@@ -85,6 +88,7 @@ class Syncing {
       ? await storeSnapshot(this.#session, await this.#session.staging())
       : undefined;
     const tidied = await tidyStaging(this.#session);
+    const abandoned = await tidyUploads(this.#session);
     const rest = contentsOf(await waitingFiles(this.#session.db, this.#session.home.box));
     return {
       scan,
@@ -94,6 +98,7 @@ class Syncing {
       waiting: { files: rest.length, bytes: rest.reduce((sum, file) => sum + file.size, 0) },
       unstaged: this.#unstaged,
       tidied,
+      abandoned,
       snapshot,
     };
   }

@@ -101,6 +101,14 @@ async function print(terminal: Terminal, report: SyncReport, { session }: OpenSe
       } not protected yet. Use --seal, or another --staging.`,
     );
   }
+  if (report.abandoned.length > 0) {
+    const uploads = count(report.abandoned.length, "upload");
+    warn(
+      terminal,
+      `${uploads} in the stores, begun over a week ago and unknown here, take space. ` +
+        "`coldframe ls uploads` lists them, `coldframe uploads abort` ends them.",
+    );
+  }
   if (staged.files + sealed.length === 0) line(terminal, "Nothing new to store.");
   if (waiting.files > 0) {
     line(terminal, `Waiting in staging until a volume is full: ${amount(waiting.files, waiting.bytes)}.`);
