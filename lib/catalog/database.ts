@@ -13,6 +13,14 @@ export interface Statement {
 /** One query of several; see `Database.atOneMoment`. */
 export type ReadRows = (sql: string, args: readonly InValue[]) => Promise<(InValue)[][]>;
 
+/** Rows asked of a server at once. */
+const SERVER_PAGE = 2_000;
+
+/** Whether a query can be cut into pages: it reads, and does not limit itself. */
+function isPageable(sql: string): boolean {
+  return /^\s*SELECT\b/i.test(sql) && !/\bLIMIT\s/i.test(sql);
+}
+
 /** How long a write waits for another process that holds the catalog, in ms. */
 const BUSY_TIMEOUT = 10_000;
 
@@ -32,10 +40,40 @@ export class Database {
     return this.#client.protocol === "file";
   }
 
-  /** The rows of a query, each through `parse`. */
+  /**
+   * The rows of a query, each through `parse`. A server's answer is limited (sqld: 10 MB), so a long one is
+   * read again page by page, as of one moment.
+   */
   async all<T>(sql: string, args: readonly InValue[], parse: (row: RowReader) => T): Promise<T[]> {
-    const result = await this.#guard(() => this.#client.execute({ sql, args: [...args] }));
-    return result.rows.map((row) => parse(new RowReader(row)));
+    const rows = this.local || !isPageable(sql)
+      ? await this.#rows(this.#client, sql, args)
+      : await this.#pagedRows(sql, args);
+    return rows.map((row) => parse(new RowReader(row)));
+  }
+
+  async #rows(from: Pick<Client, "execute">, sql: string, args: readonly InValue[]): Promise<Row[]> {
+    return (await this.#guard(() => from.execute({ sql, args: [...args] }))).rows;
+  }
+
+  async #pagedRows(sql: string, args: readonly InValue[]): Promise<Row[]> {
+    const page = (from: Pick<Client, "execute">, offset: number) =>
+      this.#rows(from, `${sql} LIMIT ${SERVER_PAGE} OFFSET ${offset}`, args);
+    const first = await page(this.#client, 0);
+    if (first.length < SERVER_PAGE) return first;
+    const transaction = await this.#guard(() => this.#client.transaction("read"));
+    try {
+      const all: Row[] = [];
+      for (
+        let part = await page(transaction, 0);
+        part.length > 0;
+        part = await page(transaction, all.length)
+      ) {
+        for (const row of part) all.push(row);
+      }
+      return all;
+    } finally {
+      transaction.close();
+    }
   }
 
   /** The first row of a query, or undefined. */

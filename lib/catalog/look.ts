@@ -24,7 +24,7 @@ export interface VersionRow {
   readonly staged: boolean;
 }
 
-const PAGE = 20_000;
+const PAGE = 2_000;
 
 const VERSION_COLUMNS =
   `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,

@@ -15,6 +15,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { uploadsCommand } from "./commands/uploads.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
@@ -30,6 +31,7 @@ const COMMANDS: readonly CommandMaker[] = [
   findCommand,
   statusCommand,
   restoreCommand,
+  uploadsCommand,
   keyCommand,
   authCommand,
 ];

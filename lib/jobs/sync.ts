@@ -2,7 +2,7 @@
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
 import { stagedContents } from "../catalog/staged.ts";
-import { type Reference, unlistedReferences, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
+import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import type { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
@@ -10,6 +10,7 @@ import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinished
 import type { Session } from "./session.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
 import { tidyStaging } from "./tidy.ts";
+import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
 
 /** How to sync. */
@@ -42,6 +43,8 @@ export interface SyncReport {
   /** When the access to staging ends by itself, in ms since 1970, if that is in a few days. */
   readonly accessEnds: number | undefined;
   readonly tidied: number;
+  /** Uploads that nobody has gone on with for a week, and that this catalog does not know. */
+  readonly abandoned: readonly UnfinishedUpload[];
   /** Key of the snapshot taken, if the catalog changed. */
   readonly snapshot: string | undefined;
 }
@@ -113,10 +116,11 @@ class Syncing {
     }
     if (this.#scanned || this.#done() > this.#inSnapshot) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
-    return { scan, ...await this.#report() };
+    const abandoned = await tidyUploads(this.#session);
+    return { scan, ...await this.#report(), abandoned };
   }
 
-  async #report(): Promise<Omit<SyncReport, "scan">> {
+  async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {
     const { db, home } = this.#session;
     const rest = contentsOf(await waitingFiles(db, home.box));
     const staged = await stagedContents(db);
@@ -160,7 +164,7 @@ class Syncing {
    */
   async #storeOnce(): Promise<boolean> {
     this.#changed.clear(); // what changed in the round before has been looked at again since
-    const { volumes, rest, references } = await this.#plan();
+    const { volumes, rest, mentions } = await this.#plan();
     const { early, keep } = await this.#stage(rest, volumes.flat());
     let clean = this.#noteChanged();
     const before = this.#sealed.length;
@@ -170,7 +174,7 @@ class Syncing {
     const sealing = early.length === 0 ? volumes : [...volumes, early];
     for (const [i, files] of sealing.entries()) {
       this.#session.signal.throwIfAborted();
-      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? references : [])) && clean;
+      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
     }
     if (this.#staging.isShort && this.#sealed.length > before) await this.#stageTheRest(keep);
     return !(this.#noteChanged() && clean);
@@ -200,14 +204,14 @@ class Syncing {
   async #plan(): Promise<{
     volumes: readonly (readonly WaitingFile[])[];
     rest: readonly WaitingFile[];
-    references: readonly Reference[];
+    mentions: Mentions;
   }> {
     const { db, home } = this.#session;
     const waiting = await waitingFiles(db, home.box);
-    const references = await unlistedReferences(db, home.box);
-    const { full, rest } = planWaiting(this.#session, waiting, references, this.#options.volumeSize);
-    if (!this.#options.seal || rest.length === 0) return { volumes: full, rest, references };
-    return { volumes: [...full, rest], rest: [], references };
+    const mentions = await unlisted(db, home.box);
+    const { full, rest } = planWaiting(this.#session, waiting, mentions, this.#options.volumeSize);
+    if (!this.#options.seal || rest.length === 0) return { volumes: full, rest, mentions };
+    return { volumes: [...full, rest], rest: [], mentions };
   }
 
   /** Whether no file turned out to have changed while it was staged. */
@@ -222,16 +226,18 @@ class Syncing {
       this.#sealed.push(outcome.volume);
       return true;
     }
-    this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    if (outcome.kind === "changed") {
+      this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    } else this.#session.report.warn(`${outcome.error.message}; it is planned anew.`);
     return false;
   }
 }
 
-/** Plans volumes of waiting files; the references of the whole archive go into the first. */
+/** Plans volumes of waiting files; what the whole archive has to mention goes into the first. */
 export function planWaiting(
   session: Session,
   waiting: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
   volumeSize: number,
 ): ReturnType<typeof planVolumes<WaitingFile>> {
   const draft = {
@@ -243,7 +249,7 @@ export function planWaiting(
   return planVolumes(waiting, {
     volumeSize,
     measure: (files, volume) =>
-      measureVolume({ ...draft, files, references: volume === 0 ? references : [] }),
+      measureVolume({ ...draft, files, ...(volume === 0 ? mentions : NO_MENTIONS) }),
   });
 }
 

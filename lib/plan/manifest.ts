@@ -19,6 +19,7 @@ export interface ManifestHeader {
   readonly created: string;
   readonly files: number;
   readonly references: number;
+  readonly folders: number;
 }
 
 /** A file whose bytes are in this volume. */
@@ -41,18 +42,25 @@ export interface ManifestReference extends Omit<ManifestFile, "offset"> {
   readonly volume: string;
 }
 
+/** A folder that holds no file. */
+export interface ManifestFolder {
+  readonly path: string;
+  readonly mtime: string;
+  readonly folder: true;
+}
+
 /** A parsed manifest. */
 export interface Manifest {
   readonly header: ManifestHeader;
   readonly files: readonly ManifestFile[];
   readonly references: readonly ManifestReference[];
+  readonly folders: readonly ManifestFolder[];
 }
 
-/** A manifest as text: the header, the files in image order, the references; one JSON object a line. */
+/** A manifest as text: the header, the files in image order, references, folders; one JSON object a line. */
 export function encodeManifest(manifest: Manifest): string {
-  const lines = [manifest.header, ...manifest.files, ...manifest.references].map((line) =>
-    JSON.stringify(line)
-  );
+  const { header, files, references, folders } = manifest;
+  const lines = [header, ...files, ...references, ...folders].map((line) => JSON.stringify(line));
   return lines.join("\n") + "\n";
 }
 
@@ -70,6 +78,7 @@ export function parseManifest(text: string): Manifest {
   let header: ManifestHeader | undefined;
   const files: ManifestFile[] = [];
   const references: ManifestReference[] = [];
+  const folders: ManifestFolder[] = [];
   let number = 0;
   for (const line of linesOf(text)) {
     const json = parseLine(line, ++number);
@@ -78,14 +87,18 @@ export function parseManifest(text: string): Manifest {
       continue;
     }
     const row = parseRow(json, number);
-    if ("offset" in row) files.push(row);
+    if ("folder" in row) folders.push(row);
+    else if ("offset" in row) files.push(row);
     else references.push(row);
   }
   if (header === undefined) throw damaged(1, "is missing");
-  if (files.length !== header.files || references.length !== header.references) {
-    throw damaged(number, `is the last, after ${files.length} of ${header.files} files`);
+  const counts = { files: files.length, references: references.length, folders: folders.length };
+  for (const kind of ["files", "references", "folders"] as const) {
+    if (counts[kind] !== header[kind]) {
+      throw damaged(number, `is the last, after ${counts[kind]} of ${header[kind]} ${kind}`);
+    }
   }
-  return { header, files, references };
+  return { header, files, references, folders };
 }
 
 /** One line after the other: a listing of nothing but line breaks must not become an array of them. */
@@ -149,10 +162,15 @@ function parseHeader(row: Json): ManifestHeader {
     created: text(row, "created", 1),
     files: integer(row, "files", 1),
     references: integer(row, "references", 1),
+    folders: integer(row, "folders", 1),
   };
 }
 
-function parseRow(row: Json, number: number): ManifestFile | ManifestReference {
+function parseRow(row: Json, number: number): ManifestFile | ManifestReference | ManifestFolder {
+  if (Number.isNaN(Date.parse(text(row, "mtime", number)))) throw damaged(number, "has no mtime");
+  if (row["folder"] === true) {
+    return { path: text(row, "path", number), mtime: text(row, "mtime", number), folder: true };
+  }
   const common = {
     path: text(row, "path", number),
     size: integer(row, "size", number),
@@ -162,7 +180,6 @@ function parseRow(row: Json, number: number): ManifestFile | ManifestReference {
   };
   if (!/^[0-9a-f]{64}$/.test(common.sha256)) throw damaged(number, "has no SHA-256");
   if (!/^[0-7]{4}$/.test(common.mode)) throw damaged(number, "has no mode");
-  if (Number.isNaN(Date.parse(common.mtime))) throw damaged(number, "has no mtime");
   return "volume" in row
     ? { ...common, volume: text(row, "volume", number) }
     : { ...common, offset: integer(row, "offset", number) };

@@ -22,6 +22,8 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["uploads"],
+  ["uploads", "abort"],
   ["key"],
   ["key", "show"],
   ["key", "add"],

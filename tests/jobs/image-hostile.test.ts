@@ -141,8 +141,9 @@ function manifestImage(rows: readonly Record<string, unknown>[]): Bytes {
     archive: "",
     box: "",
     created: "",
-    files: rows.length,
+    files: rows.filter((row) => row["folder"] !== true).length,
     references: 0,
+    folders: rows.filter((row) => row["folder"] === true).length,
   };
   const lines = [header, ...rows.map((row) => ({ ...MANIFEST_LINE, sha256: SUM, ...row }))];
   const text = utf8(lines.map((line) => JSON.stringify(line) + "\n").join(""));
@@ -153,10 +154,12 @@ function manifestImage(rows: readonly Record<string, unknown>[]): Bytes {
 test("no path of a manifest leads out, and set-user-id bits do not come back", () =>
   besideTarget(async (user) => {
     const paths = ["../victim/x", "/etc/x", "a/../../victim/y", "a//b", "", ".", "nul\0", "good"];
-    const { code, err } = await restoreAll(user, manifestImage(paths.map((path) => ({ path }))));
+    const rows = [...paths.map((path) => ({ path })), { path: "../victim/new", folder: true }];
+    const { code, err } = await restoreAll(user, manifestImage(rows));
     assert.equal(code, 3);
-    assert.equal(err.match(/refusing to restore outside/g)?.length, paths.length - 1);
+    assert.equal(err.match(/refusing to restore outside/g)?.length, paths.length);
     assert.deepEqual(await readdir(user.path("out")), ["good"]);
+    assert.deepEqual(await readdir(user.path("victim")), ["x"]);
     assert.equal((await lstat(user.path("out/good"))).mode & 0o7777, 0o777);
   }));
 

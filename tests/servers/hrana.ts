@@ -55,6 +55,9 @@ export async function startHrana(file: string, token: string): Promise<HranaServ
   };
 }
 
+/** What sqld takes for too large, unless it is told otherwise (`--max-response-size`). */
+const MAX_RESPONSE = 10_000_000;
+
 type Json = Record<string, unknown>;
 
 /** A connection that a client keeps, with the SQL texts it has stored there. */
@@ -113,7 +116,9 @@ class Hrana {
     const body = JSON.parse(Buffer.concat(parts).toString("utf8"));
     const turn = this.#last.then(() => this.#pipeline(body));
     this.#last = turn.catch(() => {});
-    return [200, await turn];
+    const answer = await turn;
+    if (JSON.stringify(answer).length > MAX_RESPONSE) throw new Error("Response is too large");
+    return [200, answer];
   }
 
   async #pipeline({ baton, requests }: { baton?: string | null; requests: Json[] }): Promise<Json> {

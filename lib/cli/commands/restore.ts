@@ -113,7 +113,6 @@ function printImageFacts(terminal: Terminal, report: ImageRestoreReport, encrypt
     warn(terminal, `${count(paths.length, "file")} named here, with the bytes in volume ${volume}:`);
     for (const { path } of paths) warn(terminal, `not restored: ${path}`);
   }
-  if (report.folders > 0) line(terminal, `Made ${count(report.folders, "folder")}.`);
   if (report.links > 0) line(terminal, `Made ${count(report.links, "symbolic link")}.`);
   if (report.restored + report.existing > 0) line(terminal, proofOf(report, encrypted));
 }
@@ -141,6 +140,7 @@ function print(terminal: Terminal, report: RestoreReport, dryRun: boolean): void
       `${count(report.existing, "file was", "files were")} there already, with the right contents.`,
     );
   }
+  if (report.folders > 0) line(terminal, `Made ${count(report.folders, "folder")}.`);
   printFailures(terminal, report.failed);
 }
 

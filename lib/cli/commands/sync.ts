@@ -11,6 +11,7 @@ import {
   type CommandContext,
   EXIT,
   type GlobalFlags,
+  limitRateOption,
   newCommand,
   type StoreFlags,
   volumeSizeOption,
@@ -38,6 +39,7 @@ export function syncCommand(context: CommandContext): Command {
   )
     .argument("[dir...]", "folders to protect; without any, those protected so far")
     .addOption(volumeSizeOption())
+    .addOption(limitRateOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
@@ -100,6 +102,14 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
   if (report.early) line(terminal, "The last volume is not full: staging had no room for what waited.");
   if (report.tidied > 0) {
     line(terminal, `Removed ${count(report.tidied, "staged file")} that are in volumes now.`);
+  }
+  if (report.abandoned.length > 0) {
+    const uploads = count(report.abandoned.length, "upload");
+    warn(
+      terminal,
+      `${uploads} in the stores, begun over a week ago and unknown here, take space. ` +
+        "`coldframe ls uploads` lists them, `coldframe uploads abort` ends them.",
+    );
   }
   if (staged.files + sealed.length === 0) line(terminal, "Nothing new to store.");
   if (waiting.files > 0) {

@@ -115,17 +115,18 @@ function contentsByManifest(image: ImageFile, manifest: Manifest): ImageContents
   const { files, references, header } = manifest;
   const common = { name: header.volume, proof: "MANIFEST.jsonl", references } as const;
   if (image.reader.volumeId === volumeId(header.volume)) {
-    return { ...common, items: (onLost) => itemsByManifest(files, image.access.size, onLost) };
+    return { ...common, items: (onLost) => itemsByManifest(manifest, image.access.size, onLost) };
   }
   const facts = new Map(files.map((file) => [file.path, factsOf(file)]));
   return { ...common, items: (onLost) => itemsByRecords(image, (path) => facts.get(path) ?? {}, onLost) };
 }
 
 async function* itemsByManifest(
-  files: readonly ManifestFile[],
+  { files, folders }: Manifest,
   imageSize: number,
   onLost: OnLost,
 ): AsyncGenerator<ImageItem> {
+  for (const { path, mtime } of folders) yield { kind: "dir", path, mtime: Date.parse(mtime) };
   for (const file of files) {
     if (file.offset + file.size <= imageSize) yield itemOf(file);
     else onLost(file.path, "file", outside(file, imageSize));

@@ -30,8 +30,7 @@ export interface ImageRestoreRequest extends Pick<Selection, "patterns" | "since
 
 /** What a restore from an image did. */
 export interface ImageRestoreReport extends RestoreReport {
-  /** Folders and symbolic links that were made. */
-  readonly folders: number;
+  /** Symbolic links that were made; of folders, all that were made count, not just the empty ones. */
   readonly links: number;
   /** What in the image vouches for its files. */
   readonly proof: Proof;

@@ -6,6 +6,7 @@
 
 import { decryptAccess } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
+import type { FolderRow } from "../../catalog/folders.ts";
 import { type Place, placesOf, type VersionRow } from "../../catalog/look.ts";
 import { ColdframeError, type ErrorCode, messageOf } from "../../errors.ts";
 import type { Extent } from "../../iso/read.ts";
@@ -14,7 +15,7 @@ import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
 import { type Copy, copyFiles, type FailedCopy } from "./copy.ts";
 import { objectAccess } from "./object-access.ts";
-import { type Selection, selectVersions } from "./select.ts";
+import { selectFolders, type Selection, selectVersions } from "./select.ts";
 import { Target, type WantedFile } from "./target.ts";
 
 /** What to restore and where to. */
@@ -35,6 +36,8 @@ export interface RestoreReport {
   readonly restored: number;
   /** Files that were already there, with the right bytes. */
   readonly existing: number;
+  /** Folders that hold no file and were made. */
+  readonly folders: number;
   readonly failed: readonly FailedFile[];
 }
 
@@ -62,7 +65,8 @@ interface Task {
  */
 export async function restore(session: Session, request: RestoreRequest): Promise<RestoreReport> {
   const versions = await selectVersions(session.db, request);
-  if (versions.length === 0) {
+  const folders = await selectFolders(session.db, request);
+  if (versions.length + folders.length === 0) {
     throw new ColdframeError("nothing-found", `nothing matches ${request.patterns.join(" ")}`, {
       hint:
         "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
@@ -70,9 +74,10 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   }
   const bytes = versions.reduce((sum, version) => sum + version.size, 0);
   const found = { to: request.to, files: versions.length, bytes };
-  if (request.dryRun) return { ...found, restored: 0, existing: 0, failed: [] };
+  if (request.dryRun) return { ...found, restored: 0, existing: 0, folders: 0, failed: [] };
   const restoring = new Restoring(session, request);
   await restoring.run(versions, bytes);
+  await restoring.makeFolders(folders);
   restoring.throwIfNothingCameBack();
   return { ...found, ...restoring.result() };
 }
@@ -90,6 +95,7 @@ class Restoring {
   #refused = 0;
   #restored = 0;
   #existing = 0;
+  #folders = 0;
 
   constructor(session: Session, request: RestoreRequest) {
     this.#session = session;
@@ -97,8 +103,13 @@ class Restoring {
     this.#target = new Target(request.to, request.overwrite);
   }
 
-  result(): Pick<RestoreReport, "restored" | "existing" | "failed"> {
-    return { restored: this.#restored, existing: this.#existing, failed: this.#failed };
+  result(): Pick<RestoreReport, "restored" | "existing" | "folders" | "failed"> {
+    return {
+      restored: this.#restored,
+      existing: this.#existing,
+      folders: this.#folders,
+      failed: this.#failed,
+    };
   }
 
   async run(versions: readonly VersionRow[], bytes: number): Promise<void> {
@@ -111,6 +122,19 @@ class Restoring {
     } finally {
       meter.done();
     }
+  }
+
+  /** Makes the folders that no file brings along. */
+  async makeFolders(folders: readonly FolderRow[]): Promise<void> {
+    for (const folder of folders) {
+      this.#session.signal.throwIfAborted();
+      try {
+        if (await this.#target.makeFolder(folder)) this.#folders++;
+      } catch (error) {
+        this.#fail(folder.path, error);
+      }
+    }
+    await this.#target.finishFolders();
   }
 
   /** Leaves out files that are there already, and those that must not be replaced. */
