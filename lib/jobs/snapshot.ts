@@ -13,6 +13,7 @@ import { newEnvelope } from "../age/header.ts";
 import type { Bytes } from "../bytes.ts";
 import { copyCatalog } from "../catalog/copy.ts";
 import { noteSnapshot } from "../catalog/runs.ts";
+import { hasCode } from "../errors.ts";
 import { makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
 import { snapshotKey } from "./object-keys.ts";
@@ -38,15 +39,22 @@ export async function storeSnapshot(session: Session, store: Store): Promise<str
   }
 }
 
-/** A moment under which no snapshot stands yet: clocks go back, and two boxes may share a store. */
-async function freeTime(store: Store, now: number): Promise<number> {
-  let time = now;
-  while (await store.head(snapshotKey(time)) !== undefined) time++;
-  return time;
+/**
+ * Stores a snapshot under the first free moment: clocks go back, and of two boxes that share a store both
+ * may take one in the same millisecond.
+ */
+async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
+  for (let time = session.now();; time++) {
+    if (await store.head(snapshotKey(time)) !== undefined) continue;
+    try {
+      return await sendAt(session, store, path, time);
+    } catch (error) {
+      if (!hasCode(error, "object-exists")) throw error;
+    }
+  }
 }
 
-async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
-  const time = await freeTime(store, session.now());
+async function sendAt(session: Session, store: Store, path: string, time: number): Promise<string> {
   const key = snapshotKey(time);
   const file = await open(path, "r");
   try {
