@@ -108,7 +108,7 @@ export function parseConfig(source: string, path: string): Config {
   const table = parseToml(source, path);
   const values: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(table)) {
-    const reader = KEYS[key];
+    const reader = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (reader === undefined) throw mistake(path, lineOf(source, key), unknownKey(key));
     values[key] = readValue(reader, value, key, path, lineOf(source, key));
   }
