@@ -13,6 +13,7 @@ import { newEnvelope } from "../age/header.ts";
 import type { Bytes } from "../bytes.ts";
 import { copyCatalog } from "../catalog/copy.ts";
 import { noteSnapshot } from "../catalog/runs.ts";
+import { hasCode } from "../errors.ts";
 import { makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
 import { snapshotKey } from "./object-keys.ts";
@@ -45,8 +46,19 @@ async function freeTime(store: Store, now: number): Promise<number> {
   return time;
 }
 
+/** Sends a snapshot under the next free moment; another box may take that one first. */
 async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
-  const time = await freeTime(store, session.now());
+  for (let from = session.now();; from++) {
+    const time = await freeTime(store, from);
+    try {
+      return await sendAt(session, store, path, time);
+    } catch (error) {
+      if (!hasCode(error, "object-exists")) throw error;
+    }
+  }
+}
+
+async function sendAt(session: Session, store: Store, path: string, time: number): Promise<string> {
   const key = snapshotKey(time);
   const file = await open(path, "r");
   try {
