@@ -16,6 +16,8 @@ test("an empty file is the defaults", () => {
     sources: [],
     ignore: [],
     catalog: undefined,
+    limitRate: undefined,
+    stagingLimit: undefined,
   });
 });
 
@@ -28,6 +30,8 @@ udf = false
 sources = ["/home/me/Pictures", "/home/me/Videos"]
 ignore = ["*.tmp"]
 catalog = "libsql://photos.example.org"
+limit-rate = "2M"
+staging-limit = "10G"
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -37,6 +41,8 @@ catalog = "libsql://photos.example.org"
     sources: ["/home/me/Pictures", "/home/me/Videos"],
     ignore: ["*.tmp"],
     catalog: "libsql://photos.example.org",
+    limitRate: { windows: [], otherwise: 2_000_000 },
+    stagingLimit: 10_000_000_000,
   });
 });
 

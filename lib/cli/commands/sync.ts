@@ -55,7 +55,7 @@ async function run(context: CommandContext, dirs: readonly string[], flags: Flag
     const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
     const report = await sync(session, { dirs, accept, seal: flags.seal === true, volumeSize });
     if (flags.json === true) json(context.terminal, toJson(report));
-    else await print(context.terminal, report, opened);
+    else print(context.terminal, report, opened);
     context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
   });
 }
@@ -81,7 +81,7 @@ function welcome(terminal: Terminal, { session }: OpenSession): void {
   );
 }
 
-async function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): Promise<void> {
+function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): void {
   for (const source of report.scan.sources) describeScan(terminal, source);
   describeFailures(terminal, report.scan);
   for (const problem of report.changed) warn(terminal, `left for the next run: ${problem.reason}`);
