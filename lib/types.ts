@@ -52,6 +52,10 @@ export interface Image {
 export interface RandomAccess {
   /** Bytes. */
   readonly size: number;
-  /** Exactly `length` bytes from `offset`; throws when there are fewer. */
-  readAt(offset: number, length: number): Promise<Bytes>;
+  /**
+   * Exactly `length` bytes from `offset`; throws when there are fewer.
+   *
+   * @param into at least `length` bytes that may be used for the answer, to spare memory
+   */
+  readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
 }

@@ -11,7 +11,7 @@
  */
 
 import { hkdfSync } from "node:crypto";
-import { type Bytes, equal } from "../bytes.ts";
+import { type Bytes, equal, release } from "../bytes.ts";
 import { ColdframeError } from "../errors.ts";
 import { type ChunkCipher, chunkCipher, TAG_SIZE } from "./chacha.ts";
 
@@ -170,8 +170,8 @@ export class PayloadKey {
       const chunk = plain.subarray(i * CHUNK_SIZE, (i + 1) * CHUNK_SIZE);
       const nonce = chunkNonce(first + i, last && i === count - 1);
       const slot = sealedChunk(out, i);
-      slot.set(await this.#cipher.seal(nonce, chunk));
-      return !check || sameBytes(await this.#cipher.open(nonce, slot), chunk);
+      await this.#sealChunk(slot, nonce, chunk);
+      return !check || await this.#opensTo(chunk, nonce, slot);
     });
     if (failed !== undefined) throw this.memoryFault(first + failed);
   }
@@ -190,10 +190,25 @@ export class PayloadKey {
       if (plain === undefined) return false;
       out.set(plain, i * CHUNK_SIZE);
       size += plain.length;
+      release(plain);
       return true;
     });
     if (failed === undefined) return { size, fault: undefined };
     return await this.#diagnose(out, sealedChunk(sealed, failed), first, failed, isLast(failed));
+  }
+
+  async #sealChunk(slot: Bytes, nonce: Bytes, chunk: Bytes): Promise<void> {
+    const sealed = await this.#cipher.seal(nonce, chunk);
+    slot.set(sealed);
+    release(sealed);
+  }
+
+  async #opensTo(chunk: Bytes, nonce: Bytes, slot: Bytes): Promise<boolean> {
+    const opened = await this.#cipher.open(nonce, slot);
+    if (opened === undefined) return false;
+    const same = equal(opened, chunk);
+    release(opened);
+    return same;
   }
 
   async #openChunk(chunk: number, sealed: Bytes, last: boolean): Promise<Bytes | undefined> {
@@ -250,10 +265,6 @@ export function chunkNonce(chunk: number, last: boolean): Bytes {
 /** Chunk `i` of a run. */
 function sealedChunk(sealed: Bytes, i: number): Bytes {
   return sealed.subarray(i * SEALED_CHUNK_SIZE, (i + 1) * SEALED_CHUNK_SIZE);
-}
-
-function sameBytes(a: Bytes | undefined, b: Bytes): boolean {
-  return a !== undefined && equal(a, b);
 }
 
 /** How many chunks `plain` bytes make. Making what the format forbids is a bug, so not a ColdframeError. */

@@ -33,6 +33,8 @@ export class AgeWriter {
   readonly #plain: RandomAccess;
   /** Bytes before the first chunk. */
   readonly #chunksAt: number;
+  /** For the batch in use, and for the one that is read meanwhile. */
+  #buffers: readonly [Bytes, Bytes] | undefined;
   #straddler: Straddler | undefined;
 
   /** For `open`, and for tests that bring a key whose cipher errs. */
@@ -85,6 +87,20 @@ export class AgeWriter {
     return out.subarray(offset - start, end - start);
   }
 
+  /**
+   * Where a stretch of plaintext begins to matter: the file offset of the first byte whose chunk takes
+   * plaintext from `plainOffset` on.
+   */
+  offsetOf(plainOffset: number): number {
+    return this.#chunkOffset(Math.floor(plainOffset / CHUNK_SIZE));
+  }
+
+  /** How many bytes of plaintext making everything before the file offset `end` takes. */
+  plainBefore(end: number): number {
+    const chunks = Math.max(0, Math.ceil((end - this.#chunksAt) / SEALED_CHUNK_SIZE));
+    return Math.min(chunks * CHUNK_SIZE, this.#plain.size);
+  }
+
   /** The file offset of a chunk; that of the chunk after the last is the end of the file. */
   #chunkOffset(chunk: number): number {
     return Math.min(this.#chunksAt + chunk * SEALED_CHUNK_SIZE, this.size);
@@ -127,22 +143,38 @@ export class AgeWriter {
     return endChunk === chunkCount(this.#plain.size);
   }
 
-  /** The plaintext of chunks `first` to `end`, with the next batch being read while one is in use. */
+  /**
+   * The plaintext of chunks `first` to `end`, with the next batch being read while one is in use. A batch
+   * is good until the next one is asked for.
+   */
   async *#batches(first: number, end: number): AsyncGenerator<Bytes> {
-    let ahead = first < end ? this.#read(first, end) : undefined;
-    for (let chunk = first + BATCH; ahead !== undefined; chunk += BATCH) {
-      const plain = await ahead;
-      ahead = chunk < end ? this.#read(chunk, end) : undefined;
-      // If sealing fails first, nobody waits for this read any more; its own failure must not end the process.
-      ahead?.catch(() => {});
-      yield plain;
+    if (first >= end) return;
+    let [free, other] = this.#buffers ??= this.#newBuffers();
+    let ahead: Promise<Bytes> | undefined = this.#read(first, end, free);
+    try {
+      for (let chunk = first + BATCH; ahead !== undefined; chunk += BATCH) {
+        const plain = await ahead;
+        [free, other] = [other, free];
+        ahead = chunk < end ? this.#read(chunk, end, free) : undefined;
+        // If sealing fails first, nobody waits for this read any more; its own failure must not end the process.
+        ahead?.catch(() => {});
+        yield plain;
+      }
+    } finally {
+      await ahead?.catch(() => {}); // it still fills a buffer that the next part will use
     }
   }
 
-  async #read(chunk: number, end: number): Promise<Bytes> {
+  #newBuffers(): readonly [Bytes, Bytes] {
+    const size = Math.min(BATCH * CHUNK_SIZE, this.#plain.size);
+    const needsTwo = this.#plain.size > BATCH * CHUNK_SIZE;
+    return [new Uint8Array(size), new Uint8Array(needsTwo ? size : 0)];
+  }
+
+  async #read(chunk: number, end: number, into: Bytes): Promise<Bytes> {
     const offset = chunk * CHUNK_SIZE;
     const length = Math.min(Math.min(chunk + BATCH, end) * CHUNK_SIZE, this.#plain.size) - offset;
-    const plain = await this.#plain.readAt(offset, length);
+    const plain = await this.#plain.readAt(offset, length, into);
     if (plain.length !== length) throw new RangeError(`asked for ${length} bytes, got ${plain.length}`);
     return plain;
   }

@@ -15,6 +15,7 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["contents", "id"],
   ["versions", "id"],
   ["volume_files", "volume", "position"],
+  ["folders", "id"],
   ["staged", "content", "store"],
   ["snapshots", "store", "key"],
   ["runs", "id"],

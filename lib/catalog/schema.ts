@@ -48,6 +48,18 @@ const INITIAL = [
   `CREATE INDEX versions_content ON versions (content)`,
   `CREATE INDEX versions_path ON versions (source, path)`,
   `CREATE INDEX versions_unlisted ON versions (content) WHERE manifest IS NULL`,
+  // Folders that hold no file. A row never changes but for its last two columns.
+  `CREATE TABLE folders (
+     id INTEGER PRIMARY KEY,
+     source INTEGER NOT NULL REFERENCES sources (id),
+     path TEXT NOT NULL,
+     mtime INTEGER NOT NULL,
+     seen INTEGER NOT NULL,          -- when it was first seen empty, with this time
+     ended INTEGER,                  -- when it no longer was
+     manifest INTEGER REFERENCES volumes (id)   -- the planned or stored volume whose manifest names it
+   ) STRICT`,
+  `CREATE UNIQUE INDEX folders_current ON folders (source, path) WHERE ended IS NULL`,
+  `CREATE INDEX folders_manifest ON folders (manifest)`,
   `CREATE TABLE volumes (
      id INTEGER PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
@@ -112,8 +124,8 @@ const INITIAL = [
      upload INTEGER NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
      part INTEGER NOT NULL,
      size INTEGER NOT NULL,
-     sha256 TEXT NOT NULL,
-     tag TEXT NOT NULL,
+     sha256 TEXT NOT NULL,           -- written down before the part leaves, and never another
+     tag TEXT,                       -- the store's; NULL until it has confirmed the part
      PRIMARY KEY (upload, part)
    ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE snapshots (

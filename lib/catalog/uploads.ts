@@ -83,28 +83,47 @@ export function startUpload(upload: NewUpload, of: { volume: string } | { conten
   };
 }
 
-/** Notes where the store keeps the upload, before any part is sent. */
+/**
+ * Notes where the store keeps the upload, before any part is sent. What the parts were stays known: the
+ * file key must not meet other bytes in this attempt than in the one before.
+ */
 export async function noteBegun(db: Database, id: number, token: string, partSize: number): Promise<void> {
   await db.write([
-    { sql: "DELETE FROM upload_parts WHERE upload = ?", args: [id] },
+    { sql: "UPDATE upload_parts SET tag = NULL WHERE upload = ?", args: [id] },
     { sql: "UPDATE uploads SET token = ?, part_size = ? WHERE id = ?", args: [token, partSize, id] },
   ]);
 }
 
-/** Notes a confirmed part. */
+/** Notes what a part is, before it is sent for the first time. */
+export async function noteMade(db: Database, id: number, part: Omit<ConfirmedPart, "tag">): Promise<void> {
+  await db.write([{
+    sql: `INSERT INTO upload_parts (upload, part, size, sha256) VALUES (?, ?, ?, ?)`,
+    args: [id, part.index, part.size, part.sha256],
+  }]);
+}
+
+/** Notes that the store has confirmed a part. */
 export async function notePart(db: Database, id: number, part: ConfirmedPart): Promise<void> {
   await db.write([{
-    sql: `INSERT INTO upload_parts (upload, part, size, sha256, tag) VALUES (?, ?, ?, ?, ?)
-          ON CONFLICT (upload, part) DO UPDATE
-            SET size = excluded.size, sha256 = excluded.sha256, tag = excluded.tag`,
-    args: [id, part.index, part.size, part.sha256, part.tag],
+    sql: "UPDATE upload_parts SET tag = ? WHERE upload = ? AND part = ? AND sha256 = ?",
+    args: [part.tag, id, part.index, part.sha256],
   }]);
+}
+
+/** The SHA-256, in hex, of every part that was ever sent, confirmed or not, by its index. */
+export async function madeParts(db: Database, id: number): Promise<Map<number, string>> {
+  const rows = await db.all(
+    "SELECT part, sha256 FROM upload_parts WHERE upload = ?",
+    [id],
+    (row) => [row.int("part"), row.text("sha256")] as const,
+  );
+  return new Map(rows);
 }
 
 /** The confirmed parts of an upload, in order. */
 export function confirmedParts(db: Database, id: number): Promise<ConfirmedPart[]> {
   return db.all(
-    "SELECT part, size, sha256, tag FROM upload_parts WHERE upload = ? ORDER BY part",
+    "SELECT part, size, sha256, tag FROM upload_parts WHERE upload = ? AND tag IS NOT NULL ORDER BY part",
     [id],
     (row) => ({
       index: row.int("part"),
@@ -118,6 +137,11 @@ export function confirmedParts(db: Database, id: number): Promise<ConfirmedPart[
 /** Uploads of this box that are not finished, oldest first. */
 export function pendingUploads(db: Database, box: string): Promise<PendingUpload[]> {
   return db.all(`SELECT ${COLUMNS} FROM uploads WHERE box = ? ORDER BY id`, [box], parse);
+}
+
+/** An upload as it stands now, or undefined when it is finished or forgotten. */
+export function findUpload(db: Database, id: number): Promise<PendingUpload | undefined> {
+  return db.first(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`, [id], parse);
 }
 
 /** The upload of a planned volume. */

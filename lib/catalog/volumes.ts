@@ -1,6 +1,7 @@
 /** Volumes: what waits for one, what is planned, what is stored. */
 
 import type { Database, RowReader, Statement } from "./database.ts";
+import { type FolderRow, listFolders, unlistedFolders, unlistFolders } from "./folders.ts";
 import { forgetUploadsOf, type NewUpload, startUpload } from "./uploads.ts";
 
 /** One path of a content that is in no stored volume yet and can be read on this box. */
@@ -32,6 +33,15 @@ export interface Reference {
   /** The name of the volume that holds the content. */
   readonly volume: string;
 }
+
+/** What a manifest names beside the files of its volume. */
+export interface Mentions {
+  readonly references: readonly Reference[];
+  readonly folders: readonly FolderRow[];
+}
+
+/** Most volumes mention nothing: what there is goes into the first of a run. */
+export const NO_MENTIONS: Mentions = { references: [], folders: [] };
 
 /** A row of a volume's manifest; `offset` is undefined for a reference to an earlier volume. */
 export interface VolumeFile {
@@ -136,8 +146,13 @@ export function waitingFiles(
   );
 }
 
+/** What no manifest names yet and the next one must. */
+export async function unlisted(db: Database, box: string): Promise<Mentions> {
+  return { references: await unlistedReferences(db, box), folders: await unlistedFolders(db, box) };
+}
+
 /** Current paths of this box that no manifest names yet, though their content is stored. */
-export function unlistedReferences(db: Database, box: string): Promise<Reference[]> {
+function unlistedReferences(db: Database, box: string): Promise<Reference[]> {
   return db.all(
     `SELECT v.id, v.content, c.sha256, c.size, v.mtime, v.mode, s.name || '/' || v.path AS path, p.name AS volume
        FROM versions v
@@ -160,15 +175,23 @@ export function unlistedReferences(db: Database, box: string): Promise<Reference
   );
 }
 
-/** Writes down a volume with its files and, unless it is only packed, the upload that will carry it. */
+/**
+ * Writes down a volume with its files and, unless it is only packed, the upload that will carry it.
+ *
+ * @param sending the upload, and the folders that the manifest names: those of a packed volume stay to be
+ *   named by a stored one
+ */
 export async function planVolume(
   db: Database,
   volume: NewVolume,
   files: readonly VolumeFile[],
-  upload: NewUpload | undefined,
+  sending?: { readonly upload: NewUpload; readonly folders: readonly FolderRow[] },
 ): Promise<Volume> {
   const statements: Statement[] = [insertVolume(volume), ...insertFiles(volume.name, files)];
-  if (upload !== undefined) statements.push(startUpload(upload, { volume: volume.name }));
+  if (sending !== undefined) {
+    statements.push(listFolders(volume.name, sending.folders));
+    statements.push(startUpload(sending.upload, { volume: volume.name }));
+  }
   await db.write(statements);
   const planned = await findVolume(db, volume.name);
   if (planned === undefined) throw new Error(`the volume ${volume.name} was planned but is not there`);
@@ -249,6 +272,7 @@ export async function markStored(db: Database, id: number, checksum: string, now
 export async function dropPlanned(db: Database, id: number): Promise<void> {
   await db.write([
     ...forgetUploadsOf(id),
+    unlistFolders(id),
     { sql: "DELETE FROM volume_files WHERE volume = ?", args: [id] },
     { sql: "DELETE FROM volumes WHERE id = ? AND state <> 'stored'", args: [id] },
   ]);

@@ -1,11 +1,12 @@
 /** What all commands share: global flags, opening a session, exit codes. */
 
 import { Command, Option } from "commander";
-import { ColdframeError } from "../errors.ts";
+import { ColdframeError, hasCode } from "../errors.ts";
 import { parseVolumeSize } from "../home/config.ts";
 import { homePath } from "../home/home.ts";
 import { type OpenSession, openSession } from "../jobs/open.ts";
 import type { Session } from "../jobs/session.ts";
+import { parseRate, type RateSchedule } from "../store/rate.ts";
 import { parseMoment } from "./format.ts";
 import { progressReporter } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
@@ -35,6 +36,7 @@ export interface GlobalFlags {
 export interface StoreFlags {
   readonly staging?: string;
   readonly cold?: string;
+  readonly limitRate?: RateSchedule;
 }
 
 /** A command that only holds others. It has no flags: commander would take theirs for its own. */
@@ -58,6 +60,20 @@ export function addStoreFlags(command: Command): Command {
   return command
     .option("--staging <url>", "where single files wait, such as file:/mnt/usb/store")
     .option("--cold <url>", "where volumes are kept, such as file:/mnt/usb/store");
+}
+
+/** `--limit-rate`, for commands that send much. */
+export function limitRateOption(): Option {
+  return new Option("--limit-rate <rate>", 'how fast to send, such as 2M or "08:00-23:00 500k, else 2M"')
+    .argParser((text) => {
+      try {
+        return parseRate(text);
+      } catch (error) {
+        if (!hasCode(error, "config")) throw error;
+        const hint = error.hint === undefined ? {} : { hint: error.hint };
+        throw new ColdframeError("usage", `--limit-rate: ${error.message}`, hint);
+      }
+    });
 }
 
 /** `--volume-size`. */
@@ -98,6 +114,7 @@ export async function withSession<T>(
     lockFor: needs.lockFor,
     staging: flags.staging,
     cold: flags.cold,
+    limitRate: flags.limitRate,
     env: terminal.env,
     signal: terminal.signal,
     report: progressReporter(terminal, flags.json === true),

@@ -73,12 +73,14 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 export interface Leaf {
   readonly path: string;
   readonly label: string;
+  /** Shown behind its name, such as where a link leads; of a folder "/", whatever is in it. */
+  readonly suffix?: string;
 }
 
 /** Paths as a tree, folders first come first served in the order of the leaves' paths. */
 export function tree(leaves: readonly Leaf[]): string[] {
-  const root: TreeNode = { label: "", children: new Map() };
-  for (const leaf of leaves) insert(root, leaf.path.split("/"), leaf.label);
+  const root = newNode();
+  for (const leaf of leaves) insert(root, leaf);
   const lines: string[] = [];
   draw(root, "", lines);
   return lines;
@@ -86,20 +88,26 @@ export function tree(leaves: readonly Leaf[]): string[] {
 
 interface TreeNode {
   label: string;
+  suffix: string;
   readonly children: Map<string, TreeNode>;
 }
 
-function insert(root: TreeNode, parts: readonly string[], label: string): void {
+function newNode(): TreeNode {
+  return { label: "", suffix: "", children: new Map() };
+}
+
+function insert(root: TreeNode, { path, label, suffix }: Leaf): void {
   let node = root;
-  for (const part of parts) {
+  for (const part of path.split("/")) {
     let child = node.children.get(part);
     if (child === undefined) {
-      child = { label: "", children: new Map() };
+      child = newNode();
       node.children.set(part, child);
     }
     node = child;
   }
   node.label = label;
+  node.suffix = suffix ?? "";
 }
 
 function draw(node: TreeNode, indent: string, lines: string[]): void {
@@ -109,8 +117,8 @@ function draw(node: TreeNode, indent: string, lines: string[]): void {
     if (child === undefined) return;
     const last = i === names.length - 1;
     const label = child.label === "" ? "" : `[${child.label}] `;
-    const slash = child.children.size > 0 ? "/" : "";
-    lines.push(`${indent}${last ? "└── " : "├── "}${label}${printable(name)}${slash}`);
+    const suffix = child.children.size > 0 ? "/" : child.suffix;
+    lines.push(`${indent}${last ? "└── " : "├── "}${label}${printable(name)}${suffix}`);
     draw(child, indent + (last ? "    " : "│   "), lines);
   });
 }

@@ -3,6 +3,7 @@
 import { parse, TomlError } from "smol-toml";
 import { ColdframeError } from "../errors.ts";
 import { parseSize } from "../size.ts";
+import { parseRate, type RateSchedule } from "../store/rate.ts";
 
 /** The settings of a home, with defaults filled in where a default does not depend on the home. */
 export interface Config {
@@ -19,6 +20,8 @@ export interface Config {
   readonly ignore: readonly string[];
   /** Address of a libSQL server for a catalog that several boxes share. */
   readonly catalog: string | undefined;
+  /** How fast to send, by the hour; undefined for no limit. */
+  readonly limitRate: RateSchedule | undefined;
 }
 
 /** 5 GB: fits any cloud's single-copy limits, thaws in one go, and is one request a month for most families. */
@@ -67,6 +70,13 @@ const size: Reader = (value, key) => {
   return parseVolumeSize(String(value), key);
 };
 
+/** Kept as text: only a mistake in it matters here. */
+const rate: Reader = (value, key) => {
+  if (typeof value !== "string") throw new RangeError(`${key} must be a rate in quotes, such as "2M"`);
+  parseRate(value);
+  return value;
+};
+
 const KEYS: Readonly<Record<string, Reader>> = {
   "staging": text,
   "cold": text,
@@ -75,6 +85,7 @@ const KEYS: Readonly<Record<string, Reader>> = {
   "sources": lines,
   "ignore": lines,
   "catalog": text,
+  "limit-rate": rate,
 };
 
 /**
@@ -106,6 +117,7 @@ function fromValues(values: Record<string, unknown>): Config {
     sources: texts(values["sources"]),
     ignore: texts(values["ignore"]),
     catalog: optionalText(values["catalog"]),
+    limitRate: typeof values["limit-rate"] === "string" ? parseRate(values["limit-rate"]) : undefined,
   };
 }
 
@@ -212,6 +224,9 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 
 # Images carry UDF beside ISO 9660, so that files over 4 GiB open on every system.
 # udf = false
+
+# How fast to send, in bytes per second, all stores together; by the hour of the day if you like.
+# limit-rate = "08:00-23:00 500k, else 2M"
 
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"

@@ -24,6 +24,8 @@ export interface FolderEntry {
   /** ms since 1970; 0 where the image has no date. */
   readonly mtime: number;
   readonly kind: "file" | "dir" | "symlink" | "special";
+  /** Permission bits; undefined where the image has none. */
+  readonly mode: number | undefined;
   /** The sections of a file in order, or the extent of a folder. */
   readonly sections: readonly Extent[];
   /** Of a symlink. */
@@ -108,6 +110,7 @@ function entryOf(name: string, sections: Sections, fields: RockRidge | undefined
     name,
     mtime: fields?.mtime ?? shortDate(first.date) ?? 0,
     kind: kindOf(first, fields),
+    mode: fields?.mode === undefined ? undefined : fields.mode & 0o7777,
     sections: sections.map(({ offset, length }) => ({ offset, length })),
     target: fields?.target ?? "",
     movedTo: fields?.movedTo,
@@ -119,8 +122,8 @@ function entryOf(name: string, sections: Sections, fields: RockRidge | undefined
 function kindOf(record: DirectoryRecord, fields: RockRidge | undefined): FolderEntry["kind"] {
   if (record.directory || fields?.movedTo !== undefined) return "dir";
   if (fields === undefined) return "file";
-  const { type, target } = fields;
-  if (type === undefined || type === 0) return target === undefined ? "file" : "symlink";
+  const type = (fields.mode ?? 0) & 0o170000;
+  if (type === 0) return fields.target === undefined ? "file" : "symlink";
   return KINDS.get(type) ?? "special";
 }
 

@@ -10,8 +10,8 @@ import { byteAt, decodeText, imageError, le32, longDate, SECTOR, shortDate } fro
 /** What the entries of one record say. Everything is optional in an image. */
 export interface RockRidge {
   readonly name: Uint8Array | undefined;
-  /** The type bits of the POSIX mode, e.g. 0o120000 for a symbolic link. */
-  readonly type: number | undefined;
+  /** The POSIX mode: type bits, e.g. 0o120000 for a symbolic link, and permission bits. */
+  readonly mode: number | undefined;
   /** ms since 1970. */
   readonly mtime: number | undefined;
   /** Target of a symbolic link. */
@@ -126,7 +126,7 @@ class Fields {
   #name: Uint8Array[] = [];
   #link = new LinkTarget();
   #next: Area | undefined;
-  #type: number | undefined;
+  #mode: number | undefined;
   #mtime: number | undefined;
   #movedTo: number | undefined;
   #moved = false;
@@ -155,7 +155,7 @@ class Fields {
     if (name !== undefined && name.length > LONGEST_NAME) throw this.#broken();
     return {
       name,
-      type: this.#type,
+      mode: this.#mode,
       mtime: this.#mtime,
       target: this.#link.text(),
       movedTo: this.#movedTo,
@@ -186,7 +186,7 @@ class Fields {
         this.#name.push(body.subarray(1));
         break;
       case "PX":
-        this.#type = le32(body, 0) & 0o170000;
+        this.#mode = le32(body, 0);
         break;
       case "TF":
         this.#mtime = modifyTime(body) ?? this.#mtime;

@@ -8,6 +8,7 @@
  * restores must not write through one.)
  */
 
+import { type ColdframeError, hasCode } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 import { imageError, SECTOR } from "./read-fields.ts";
 import { entriesIn, type Extent, type FolderEntry, type Naming } from "./read-folder.ts";
@@ -28,11 +29,19 @@ export type ImageNode =
     readonly size: number;
     /** ms since 1970; 0 where the image has no date. */
     readonly mtime: number;
+    /** Permission bits; undefined where the image has none. */
+    readonly mode: number | undefined;
     /** Where the bytes stand in the image, in order; they add up to `size`. */
     readonly extents: readonly Extent[];
   }
   | { readonly kind: "dir"; readonly path: string; readonly mtime: number }
   | { readonly kind: "symlink"; readonly path: string; readonly mtime: number; readonly target: string };
+
+/**
+ * Told of what cannot be read while the rest can: a file, or a folder with all that is below it ("" is the
+ * root), and why.
+ */
+export type OnLost = (path: string, kind: "file" | "folder", error: ColdframeError) => void;
 
 /** An open image. */
 export interface ImageReader {
@@ -46,9 +55,11 @@ export interface ImageReader {
    * Everything in the image but the root, folders before what they hold. Devices, pipes and sockets are left
    * out: they have no bytes.
    *
+   * @param onLost told of each part that breaks the format or cannot be read, and the walk goes on; without
+   *   it the walk ends there
    * @throws ColdframeError `image` when the image breaks its format
    */
-  walk(): AsyncGenerator<ImageNode>;
+  walk(onLost?: OnLost): AsyncGenerator<ImageNode>;
   /**
    * One node by its exact path. Reads only the folders on the way.
    *
@@ -107,6 +118,35 @@ interface Level {
   readonly links: Set<string>;
 }
 
+/** What a walk shows of an entry. */
+interface Shown {
+  readonly node: ImageNode;
+  /** Of a folder. */
+  readonly inner: Level | undefined;
+}
+
+/** The next entry of a folder; undefined after the last one. */
+async function nextOf(level: Level): Promise<FolderEntry | undefined> {
+  const { value, done } = await level.entries.next();
+  return done === true ? undefined : value;
+}
+
+/** Waits for one step of a walk. What breaks there is lost, if somebody wants to hear of it. */
+async function orLost<T>(
+  step: Promise<T>,
+  onLost: OnLost | undefined,
+  path: string,
+  kind: "file" | "folder",
+): Promise<T | undefined> {
+  try {
+    return await step;
+  } catch (error) {
+    if (onLost === undefined || !(hasCode(error, "image") || hasCode(error, "damaged"))) throw error;
+    onLost(path, kind, error);
+    return undefined;
+  }
+}
+
 /** No writer and no reader goes as deep; paths would be longer than any system takes. */
 const DEEPEST = 1000;
 /** What the folders from the root to any other may hold in memory together: a million entries with long names. */
@@ -131,19 +171,26 @@ class Reader implements ImageReader {
     this.naming = naming.kind;
   }
 
-  async *walk(): AsyncGenerator<ImageNode> {
+  async *walk(onLost?: OnLost): AsyncGenerator<ImageNode> {
     const pass = new Pass(this.#access, this.#naming);
     const stack = [await pass.open(this.#root, "", 0)];
     for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
-      const { value: entry, done } = await level.entries.next();
-      if (done === true) {
-        stack.pop();
-      } else if (isShown(entry)) {
-        const inner = await pass.visit(level, entry, stack.length);
-        if (inner !== "hidden") yield this.#node(entry, level.path);
-        if (inner instanceof Object) stack.push(inner);
+      const entry = await orLost(nextOf(level), onLost, level.path, "folder");
+      if (entry === undefined) stack.pop();
+      else if (isShown(entry)) {
+        const shown = this.#show(pass, level, entry, stack.length);
+        const kind = entry.kind === "dir" ? "folder" : "file";
+        const found = await orLost(shown, onLost, join(level.path, entry.name), kind);
+        if (found !== undefined) yield found.node;
+        if (found?.inner !== undefined) stack.push(found.inner);
       }
     }
+  }
+
+  /** A node and, of a folder, its level; undefined for a folder that only holds what was moved there. */
+  async #show(pass: Pass, level: Level, entry: FolderEntry, depth: number): Promise<Shown | undefined> {
+    const inner = await pass.visit(level, entry, depth);
+    return inner === "hidden" ? undefined : { node: this.#node(entry, level.path), inner };
   }
 
   async find(path: string): Promise<ImageNode | undefined> {
@@ -169,7 +216,8 @@ class Reader implements ImageReader {
     if (kind === "symlink") return { kind, path, mtime, target };
     if (entry.unreadable !== undefined) throw imageError(`holds ${path}, which ${entry.unreadable}`);
     const extents = joinSections(entry.sections, path, this.#access.size);
-    return { kind: "file", path, size: extents.reduce((sum, one) => sum + one.length, 0), mtime, extents };
+    const size = extents.reduce((sum, one) => sum + one.length, 0);
+    return { kind: "file", path, size, mtime, mode: entry.mode, extents };
   }
 }
 

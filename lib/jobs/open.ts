@@ -10,6 +10,7 @@ import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
 import { assertStoreUrl, canonicalUrl, localFolder, openStore } from "../store/open.ts";
+import { rateLimited, RateLimiter, type RateSchedule } from "../store/rate.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
 import { createHome, DEFAULT_CHOICES, freshArchive } from "./init.ts";
@@ -27,6 +28,8 @@ export interface OpenOptions {
   /** Store URLs from the command line, before those of the settings. */
   readonly staging: string | undefined;
   readonly cold: string | undefined;
+  /** How fast to send, before that of the settings. */
+  readonly limitRate?: RateSchedule | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly report: Reporter;
@@ -127,6 +130,8 @@ async function assertThere(path: string): Promise<void> {
 async function sessionOf(home: Home, db: Database, options: OpenOptions): Promise<Session> {
   const { signal, report, now, env } = options;
   const stores = new Map<string, Promise<Store>>();
+  const schedule = options.limitRate ?? home.config.limitRate;
+  const limiter = schedule === undefined ? undefined : new RateLimiter(schedule); // one for all: they share the line
   const storeAt = (given: string) => {
     const url = canonicalUrl(given, env);
     const known = stores.get(url);
@@ -139,7 +144,7 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
       home: home.paths.root,
       warn: (line: string) => report.warn(line),
     };
-    const opened = openOnce(db, url, context);
+    const opened = openOnce(db, url, context, { make: options.lockFor !== undefined, limiter });
     stores.set(url, opened);
     return opened;
   };
@@ -163,11 +168,17 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
 }
 
 /**
- * A store is made on its first use only: once something is kept there, a missing one is an unplugged
- * disk or a mistyped address, not an empty store.
+ * A store is made on its first use only, and not by who only looks: once something is kept there, a
+ * missing one is an unplugged disk or a mistyped address, not an empty store.
  */
-async function openOnce(db: Database, url: string, context: StoreContext): Promise<Store> {
-  const store = await openStore(url, context, { create: !await isStoreKnown(db, url) });
+async function openOnce(
+  db: Database,
+  url: string,
+  context: StoreContext,
+  { make, limiter }: { make: boolean; limiter: RateLimiter | undefined },
+): Promise<Store> {
+  const bare = await openStore(url, context, { create: make && !await isStoreKnown(db, url) });
+  const store = limiter === undefined ? bare : rateLimited(bare, limiter, context.signal);
   return retrying(store, {
     ...RETRY_DEFAULTS,
     ...(context.signal && { signal: context.signal }),

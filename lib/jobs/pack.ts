@@ -5,9 +5,11 @@ import { link, open, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { newEnvelope } from "../age/header.ts";
 import {
+  findVolume,
+  type Mentions,
+  NO_MENTIONS,
   planVolume,
-  type Reference,
-  unlistedReferences,
+  unlisted,
   type WaitingFile,
   waitingFiles,
 } from "../catalog/volumes.ts";
@@ -57,13 +59,13 @@ export interface PackReport {
 export async function pack(session: Session, options: PackOptions): Promise<PackReport> {
   const { db, home } = session;
   const waiting = await waitingFiles(db, home.box, "packed");
-  const references = await unlistedReferences(db, home.box);
-  const plan = planWaiting(session, waiting, references, options.volumeSize);
+  const mentions = await unlisted(db, home.box);
+  const plan = planWaiting(session, waiting, mentions, options.volumeSize);
   const volumes = options.seal && plan.rest.length > 0 ? [...plan.full, plan.rest] : plan.full;
   const packed: PackedFile[] = [];
   for (const [i, files] of volumes.entries()) {
     session.signal.throwIfAborted();
-    packed.push(await packVolume(session, options, files, i === 0 ? references : []));
+    packed.push(await packVolume(session, options, files, i === 0 ? mentions : NO_MENTIONS));
   }
   return { packed, waiting: volumes.length === plan.full.length ? plan.rest.length : 0 };
 }
@@ -72,12 +74,12 @@ async function packVolume(
   session: Session,
   options: PackOptions,
   files: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
 ): Promise<PackedFile> {
   const owner = { archive: session.archive.archive, box: session.home.box };
-  const name = volumeName(owner, files, 0);
+  const name = await unusedName(session, (salt) => volumeName(owner, files, salt));
   const created = session.now();
-  const built = buildVolume({ ...owner, name, created, udf: session.home.config.udf, files, references });
+  const built = buildVolume({ ...owner, name, created, udf: session.home.config.udf, files, ...mentions });
   const key = options.plain ? `${name}.iso` : `${name}.iso.age`;
   const path = join(resolve(options.out), key);
   const reader = new VolumeReader(built, readable(files));
@@ -104,12 +106,19 @@ async function packVolume(
         oldest: Math.min(...extremes(files)),
         newest: Math.max(...extremes(files)),
       },
-      volumeRows(files, built.offsets, references),
-      undefined,
+      volumeRows(files, built.offsets, mentions.references),
     );
     return packed;
   } finally {
     await reader.close();
+  }
+}
+
+/** A name that the catalog does not know. */
+async function unusedName(session: Session, candidate: (salt: number) => string): Promise<string> {
+  for (let salt = 0;; salt++) {
+    const name = candidate(salt);
+    if (await findVolume(session.db, name) === undefined) return name;
   }
 }
 
@@ -139,6 +148,7 @@ async function makerOf(
       size: reader.size,
       part: (offset, length, buffer) => reader.readAt(offset, length, buffer),
       bufferSize: (length) => length,
+      unprovenFrom: (end) => reader.unprovenFrom(end),
       prove: () => reader.settle(),
     };
     return { maker, headerSize: 0 };

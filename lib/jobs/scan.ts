@@ -1,5 +1,6 @@
 /** Scanning: bringing the catalog up to date with the folders. */
 
+import { recordFolders } from "../catalog/folders.ts";
 import { ensureSource, listSources, markScanned, type Source } from "../catalog/sources.ts";
 import {
   endVersions,
@@ -154,6 +155,9 @@ class Scanning {
     this.#assertPlausible(moved.length, accept);
     await endVersions(db, moved, "moved", this.#session.now());
     await endVersions(db, [...departed.rest()].map(({ id }) => id), "gone", this.#session.now());
+    const { emptyFolders, unknown } = this.#walked;
+    const isUnknown = (path: string) => unknown.covers(path);
+    await recordFolders(db, this.#source.id, emptyFolders, isUnknown, this.#session.now());
     await markScanned(db, this.#source.id, this.#resolved.device, this.#session.now());
     return this.#report(moved.length, departed.left);
   }

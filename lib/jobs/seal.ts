@@ -9,9 +9,13 @@ import { type Envelope, newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import { AgeWriter } from "../age/writer.ts";
 import { type Bytes, utf8 } from "../bytes.ts";
+import { foldersOfVolume } from "../catalog/folders.ts";
 import {
   confirmedParts,
+  findUpload,
+  madeParts,
   noteBegun,
+  noteMade,
   notePart,
   type PendingUpload,
   uploadOfVolume,
@@ -19,10 +23,11 @@ import {
 import { distrustContent } from "../catalog/versions.ts";
 import {
   dropPlanned,
+  findVolume,
   markStored,
+  type Mentions,
   plannedVolumes,
   planVolume,
-  type Reference,
   type Volume,
   volumeFiles,
   type WaitingFile,
@@ -32,7 +37,7 @@ import { encodeManifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
 import type { Store } from "../store/store.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
-import { type Ledger, type ObjectMaker, sendObject, type SentObject } from "./send.ts";
+import { type Ledger, type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { buildVolume, type BuiltVolume, type FileOfVolume, volumeRows } from "./volume.ts";
 import { readableContents, VolumeReader } from "./volume-reader.ts";
@@ -49,16 +54,18 @@ export interface SealedVolume {
 export type SealOutcome =
   | { readonly kind: "sealed"; readonly volume: SealedVolume }
   /** A file was not what it was when it was scanned: the volume was given up, to be planned anew. */
-  | { readonly kind: "changed"; readonly path: string; readonly error: SourceChangedError };
+  | { readonly kind: "changed"; readonly path: string; readonly error: SourceChangedError }
+  /** What was sent of it before does not fit: it was given up, to be planned anew. */
+  | { readonly kind: "spoilt"; readonly error: SpoiltUploadError };
 
 /** Plans a volume of these files and seals it. */
 export async function sealFiles(
   session: Session,
   files: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
 ): Promise<SealOutcome> {
   const store = await session.cold();
-  const volume = await planNewVolume(session, store, files, references);
+  const volume = await planNewVolume(session, store, files, mentions);
   return await sealPlanned(session, volume);
 }
 
@@ -81,8 +88,10 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
     await markStored(session.db, volume.id, sent.checksum, session.now());
     return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };
   } catch (error) {
-    if (!(error instanceof SourceChangedError)) throw error;
+    const lost = error instanceof SourceChangedError || error instanceof SpoiltUploadError;
+    if (!lost) throw error;
     await giveUp(session, store, volume, upload);
+    if (error instanceof SpoiltUploadError) return { kind: "spoilt", error };
     await session.db.write([distrustContent(session.home.box, error.sha256)]);
     return { kind: "changed", path: error.path, error };
   } finally {
@@ -94,13 +103,13 @@ async function planNewVolume(
   session: Session,
   store: Store,
   files: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
 ): Promise<Volume> {
   const owner = { archive: session.archive.archive, box: session.home.box };
-  const name = await freeName(store, (salt) => volumeName(owner, files, salt));
+  const name = await freeName(session, store, (salt) => volumeName(owner, files, salt));
   const created = session.now();
   const udf = session.home.config.udf;
-  const built = buildVolume({ ...owner, name, created, udf, files, references });
+  const built = buildVolume({ ...owner, name, created, udf, files, ...mentions });
   const envelope = await newEnvelope(session.home.recipients);
   const objectSize = envelope.header.length + payloadSize(built.image.size);
   const times = files.map((file) => file.mtime);
@@ -120,16 +129,21 @@ async function planNewVolume(
       oldest: times.reduce((a, b) => Math.min(a, b), Infinity),
       newest: times.reduce((a, b) => Math.max(a, b), -Infinity),
     },
-    volumeRows(files, built.offsets, references),
-    { ...place, size: objectSize, ...envelope, started: created },
+    volumeRows(files, built.offsets, mentions.references),
+    { upload: { ...place, size: objectSize, ...envelope, started: created }, folders: mentions.folders },
   );
 }
 
-/** A name under which nothing stands in the store yet. */
-async function freeName(store: Store, candidate: (salt: number) => string): Promise<string> {
+/** A name that stands neither in the store nor in the catalog, where a packed file may have it. */
+async function freeName(
+  session: Session,
+  store: Store,
+  candidate: (salt: number) => string,
+): Promise<string> {
   for (let salt = 0;; salt++) {
     const name = candidate(salt);
-    if (await store.head(volumeKey(name)) === undefined) return name;
+    const taken = await findVolume(session.db, name) ?? await store.head(volumeKey(name));
+    if (taken === undefined) return name;
   }
 }
 
@@ -148,6 +162,7 @@ async function builtFromCatalog(
     udf: volume.udf,
     files,
     references: rows.flatMap((row) => row.offset === undefined ? [{ ...row, volume: row.heldBy ?? "" }] : []),
+    folders: await foldersOfVolume(session.db, volume.id),
   });
   assertAsPlanned(volume, built, files);
   return [built, await readableContents(session.db, volume.id)];
@@ -195,7 +210,9 @@ export async function encrypted(
   upload: Envelope & { readonly key: string },
   plain: {
     readonly size: number;
-    readAt(offset: number, length: number): Promise<Bytes>;
+    readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
+    /** As in `VolumeReader`. */
+    unprovenFrom(end: number): number;
     settle(): Promise<void>;
   },
 ): Promise<ObjectMaker> {
@@ -204,6 +221,11 @@ export async function encrypted(
     size: writer.size,
     part: (offset, length, buffer) => writer.part(offset, length, buffer),
     bufferSize: (length) => writer.bufferSize(length),
+    unprovenFrom(end) {
+      const plainEnd = writer.plainBefore(end);
+      const from = plain.unprovenFrom(plainEnd);
+      return from < plainEnd ? writer.offsetOf(from) : end;
+    },
     prove: () => plain.settle(),
   };
 }
@@ -213,7 +235,9 @@ export function ledgerOf(session: Session, upload: PendingUpload): Ledger {
   return {
     begun: upload.begun,
     known: () => confirmedParts(session.db, upload.id),
+    made: () => madeParts(session.db, upload.id),
     noteBegun: (token, partSize) => noteBegun(session.db, upload.id, token, partSize),
+    noteMade: (part) => noteMade(session.db, upload.id, part),
     notePart: (receipt) => notePart(session.db, upload.id, receipt),
   };
 }
@@ -222,7 +246,9 @@ export function ledgerOf(session: Session, upload: PendingUpload): Ledger {
 export const NO_LEDGER: Ledger = {
   begun: undefined,
   known: () => Promise.resolve([]),
+  made: () => Promise.resolve(new Map()),
   noteBegun: () => Promise.resolve(),
+  noteMade: () => Promise.resolve(),
   notePart: () => Promise.resolve(),
 };
 
@@ -253,6 +279,7 @@ export async function sendBytes(
     size: bytes.length,
     readAt: (offset: number, length: number) =>
       Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length))),
+    unprovenFrom: (end: number) => end,
     settle: () => Promise.resolve(),
   };
   const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);
@@ -264,17 +291,18 @@ export async function sendBytes(
  * it: the next plan makes a new one (DESIGN §4).
  */
 async function giveUp(session: Session, store: Store, volume: Volume, upload: PendingUpload): Promise<void> {
-  const current = await uploadOfVolume(session.db, volume.id);
-  const begun = current?.begun ?? upload.begun;
-  if (begun !== undefined) await abortQuietly(session, store, upload.key, begun.token);
+  await abortBegun(session, store, upload.id);
   await dropPlanned(session.db, volume.id);
 }
 
-async function abortQuietly(session: Session, store: Store, key: string, token: string): Promise<void> {
+/** Removes what an upload left in its store, if it was begun there; only warns when that fails. */
+export async function abortBegun(session: Session, store: Store, id: number): Promise<void> {
+  const upload = await findUpload(session.db, id);
+  if (upload?.begun === undefined) return;
   try {
-    await store.abortUpload({ key, token, started: undefined });
+    await store.abortUpload({ key: upload.key, token: upload.begun.token, started: undefined });
   } catch (error) {
     if (!(error instanceof ColdframeError) || error.code === "interrupted") throw error;
-    session.report.warn(`The unfinished upload of ${key} could not be removed: ${error.message}`);
+    session.report.warn(`The unfinished upload of ${upload.key} could not be removed: ${error.message}`);
   }
 }

@@ -2,12 +2,15 @@
  * Sending one object to a store, in one step or in parts, so that it can be taken up again after any
  * interruption: every confirmed part is written down before the next thing happens, and an object that
  * is already there is compared, never trusted and never replaced.
+ *
+ * What a part is, is written down before it leaves. A part that is made again, by another run, must be the
+ * same: else the file key would meet two plaintexts, or an object be put together of two states of a file.
  */
 
 import { createHash } from "node:crypto";
 import type { Bytes } from "../bytes.ts";
-import { StoreError } from "../errors.ts";
-import { agree, partsChecksum, sha256Checksum } from "../store/checksum.ts";
+import { ColdframeError, StoreError } from "../errors.ts";
+import { agree, partsChecksum, sha256Checksum, sha256Hex } from "../store/checksum.ts";
 import {
   type ObjectInfo,
   type ObjectKind,
@@ -30,6 +33,11 @@ export interface ObjectMaker {
    */
   part(offset: number, length: number, buffer?: Bytes): Promise<Bytes>;
   bufferSize(length: number): number;
+  /**
+   * Where what is not proven begins, for who has made the object from its start up to `end`: bytes before
+   * it came from files that were read whole and were what they should be. `end` when all is proven.
+   */
+  unprovenFrom(end: number): number;
   /** Called once after the last part, before the object may appear: throws when the bytes must not be kept. */
   prove(): Promise<void>;
 }
@@ -39,7 +47,11 @@ export interface Ledger {
   /** What an earlier run wrote down; undefined when it sent nothing. */
   readonly begun: { readonly token: string; readonly partSize: number } | undefined;
   known(): Promise<readonly PartReceipt[]>;
+  /** The SHA-256, in hex, of every part that was ever sent, by its index; confirmed or not. */
+  made(): Promise<ReadonlyMap<number, string>>;
   noteBegun(token: string, partSize: number): Promise<void>;
+  /** Writes down what a part is, before it is sent for the first time. */
+  noteMade(part: Omit<PartReceipt, "tag">): Promise<void>;
   notePart(receipt: PartReceipt): Promise<void>;
 }
 
@@ -58,7 +70,19 @@ export interface SentObject {
   readonly checksum: string;
 }
 
-/** Bytes of parts that may be in memory at the same time, the one that is being made included. */
+/**
+ * An upload cannot go on with the parts it has: its object must be planned anew, with a new file key. Not
+ * the fault of any one file that could be named.
+ */
+export class SpoiltUploadError extends ColdframeError {
+  constructor(key: string, why: string) {
+    super("upload-gone", `the unfinished upload of ${key} cannot go on: ${why}`, {
+      hint: "Run again: it begins anew.",
+    });
+  }
+}
+
+/** Bytes of parts that may be in memory at the same time: in our buffers, and in the hands of `fetch`. */
 const MEMORY = 64 * 1024 * 1024;
 /** More connections than this do not make a home's uplink faster. */
 const MOST_PARALLEL = 4;
@@ -67,7 +91,7 @@ const MOST_PARALLEL = 4;
  * Sends an object and confirms it: the size and, where the store computes one, the checksum.
  *
  * @throws StoreError `object-exists` when other bytes stand under the key; `damaged` when the store
- *   holds something else than was sent
+ *   holds something else than was sent; SpoiltUploadError when what was sent before does not fit
  */
 export async function sendObject(
   store: Store,
@@ -134,19 +158,22 @@ async function openUpload(
   ledger: Ledger,
   kind: ObjectKind,
 ): Promise<Upload> {
-  if (ledger.begun !== undefined) {
-    const found = await store.resumeUpload(key, size, ledger.begun.token, await ledger.known());
-    if (found !== undefined && found.partSize === ledger.begun.partSize) return found;
+  const { begun } = ledger;
+  const found = begun && await store.resumeUpload(key, size, begun.token, await ledger.known());
+  const upload = found ?? await store.beginUpload(key, size, { kind });
+  if (begun !== undefined && begun.partSize !== upload.partSize) {
+    if (found === undefined) await upload.abort();
+    throw new SpoiltUploadError(key, "its parts had another size");
   }
-  const upload = await store.beginUpload(key, size, { kind });
-  await ledger.noteBegun(upload.token, upload.partSize);
+  if (found === undefined) await ledger.noteBegun(upload.token, upload.partSize);
   return upload;
 }
 
 /** How many parts may be on their way while the next one is made. */
 function widthOf(upload: Upload): number {
   if (upload.inOrder) return 1;
-  return Math.max(1, Math.min(MOST_PARALLEL, Math.floor(MEMORY / upload.partSize) - 1));
+  const buffers = Math.floor(MEMORY / upload.partSize);
+  return Math.max(1, Math.min(MOST_PARALLEL, Math.floor((buffers - 1) / 2))); // each sent one is there twice
 }
 
 async function sendParts(
@@ -156,6 +183,7 @@ async function sendParts(
   options: SendOptions,
 ): Promise<SentObject> {
   const receipts = new Map(upload.confirmed.map((receipt) => [receipt.index, receipt]));
+  const before = new SentBefore(upload, maker, await ledger.made());
   const whole = upload.wholeHash ? createHash("sha256") : undefined;
   const lanes = new Lanes(widthOf(upload), maker.bufferSize(Math.min(upload.partSize, upload.size)));
 
@@ -170,12 +198,15 @@ async function sendParts(
     for (let index = 0; index < partCount(upload.size, upload.partSize); index++) {
       const sent = receipts.get(index);
       if (sent !== undefined) options.onSent?.(sent.size);
-      if (sent !== undefined && whole === undefined) continue;
+      if (sent !== undefined && whole === undefined && before.isProven(index)) continue;
       options.signal?.throwIfAborted();
       const { offset, length } = partRange(upload.size, upload.partSize, index);
       const buffer = await lanes.buffer();
       const body = await maker.part(offset, length, buffer); // made while the parts before it are on their way
       whole?.update(body);
+      const sha256 = sha256Hex(body);
+      const isNew = before.compare(index, sha256);
+      if (isNew) await ledger.noteMade({ index, size: length, sha256 });
       if (sent !== undefined) lanes.giveBack(buffer);
       else lanes.start(buffer, () => send(index, body));
     }
@@ -185,6 +216,45 @@ async function sendParts(
   lanes.throwFailure();
   await maker.prove();
   return await completeUpload(upload, receipts, whole?.digest("hex"));
+}
+
+/** The parts that earlier runs sent, and how far they can be trusted. */
+class SentBefore {
+  readonly #key: string;
+  readonly #made: ReadonlyMap<number, string>;
+  /** From here on, parts hold bytes of a file that the run which sent them did not read to its end. */
+  readonly #firstUnproven: number;
+
+  constructor(upload: Upload, maker: ObjectMaker, made: ReadonlyMap<number, string>) {
+    this.#key = upload.key;
+    this.#made = made;
+    const last = Math.max(-1, ...made.keys());
+    const end = Math.min((last + 1) * upload.partSize, upload.size);
+    const from = maker.unprovenFrom(end);
+    this.#firstUnproven = from < end ? Math.floor(from / upload.partSize) : Infinity;
+  }
+
+  /**
+   * Whether a part that was sent need not be made again. Parts are made in order, so whoever made the
+   * last one has read all files but the one it ends in; that file may have been another for a while.
+   */
+  isProven(index: number): boolean {
+    return index < this.#firstUnproven;
+  }
+
+  /**
+   * Compares a part with what it was.
+   *
+   * @returns whether it is made for the first time
+   * @throws SpoiltUploadError when it was something else
+   */
+  compare(index: number, sha256: string): boolean {
+    const before = this.#made.get(index);
+    if (before !== undefined && before !== sha256) {
+      throw new SpoiltUploadError(this.#key, `part ${index + 1} was made of other bytes before`);
+    }
+    return before === undefined;
+  }
 }
 
 /** Parts on their way, and the buffers they are in, used again and again. */

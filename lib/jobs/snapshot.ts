@@ -70,6 +70,7 @@ async function sendAt(session: Session, store: Store, path: string, time: number
         }
         return out;
       },
+      unprovenFrom: (end: number) => end,
       settle: () => Promise.resolve(),
     };
     const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);

@@ -16,8 +16,8 @@ import type { Store } from "../store/store.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";
 import { stagedKey } from "./object-keys.ts";
 import { inParallel } from "./pool.ts";
-import { encrypted, ledgerOf } from "./seal.ts";
-import { sendObject } from "./send.ts";
+import { abortBegun, encrypted, ledgerOf } from "./seal.ts";
+import { sendObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 
 /** What staging did. */
@@ -115,8 +115,9 @@ class Staging {
           onDone(file.size);
         } catch (error) {
           if (hasCode(error, "store-full")) full = true;
-          else if (error instanceof SourceChangedError) dropped.push(...this.#noteChanged(error, upload));
-          else throw error;
+          else if (error instanceof SourceChangedError || error instanceof SpoiltUploadError) {
+            dropped.push(...await this.#drop(file, error, upload));
+          } else throw error;
         }
       });
     } finally {
@@ -125,9 +126,18 @@ class Staging {
     return !full;
   }
 
-  #noteChanged(error: SourceChangedError, upload: PendingUpload): Statement[] {
-    this.#changed.push({ path: error.path, reason: error.message });
-    return [...forgetUpload(upload.id), distrustContent(this.#session.home.box, error.sha256)];
+  async #drop(
+    file: WaitingFile,
+    error: SourceChangedError | SpoiltUploadError,
+    upload: PendingUpload,
+  ): Promise<Statement[]> {
+    await abortBegun(this.#session, this.#store, upload.id);
+    const path = error instanceof SourceChangedError ? error.path : absolutePath(file.root, file.below);
+    this.#changed.push({ path, reason: error.message });
+    const again = error instanceof SourceChangedError
+      ? [distrustContent(this.#session.home.box, error.sha256)]
+      : [];
+    return [...forgetUpload(upload.id), ...again];
   }
 
   /** Writes down what was confirmed, also when the batch ended in an error. */
@@ -205,11 +215,12 @@ function plainOf(file: WaitingFile, reader: ContentReader) {
   const content = { sha256: file.sha256, size: file.size, path: absolutePath(file.root, file.below) };
   return {
     size: file.size,
-    async readAt(offset: number, length: number): Promise<Bytes> {
-      const out = new Uint8Array(length);
+    async readAt(offset: number, length: number, into?: Bytes): Promise<Bytes> {
+      const out = into?.subarray(0, length) ?? new Uint8Array(length);
       if (length > 0) await reader.fill(out, content, offset);
       return out;
     },
+    unprovenFrom: (end: number) => end < file.size ? 0 : end,
     settle: () => reader.settle(),
   };
 }

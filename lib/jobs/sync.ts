@@ -1,7 +1,7 @@
 /** The main job: scan → stage → seal → confirm → snapshot → tidy staging → report. */
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
-import { type Reference, unlistedReferences, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
+import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import { planVolumes } from "../plan/plan.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
@@ -106,14 +106,14 @@ class Syncing {
    */
   async #storeOnce(): Promise<boolean> {
     this.#changed.clear(); // what changed in the round before has been looked at again since
-    const { volumes, rest, references } = await this.#plan();
+    const { volumes, rest, mentions } = await this.#plan();
     let clean = this.#noteStaged(await stageFiles(this.#session, rest));
     for (const volume of await unfinishedVolumes(this.#session)) {
       clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
     }
     for (const [i, files] of volumes.entries()) {
       this.#session.signal.throwIfAborted();
-      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? references : [])) && clean;
+      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
     }
     return !clean;
   }
@@ -121,14 +121,14 @@ class Syncing {
   async #plan(): Promise<{
     volumes: readonly (readonly WaitingFile[])[];
     rest: readonly WaitingFile[];
-    references: readonly Reference[];
+    mentions: Mentions;
   }> {
     const { db, home } = this.#session;
     const waiting = await waitingFiles(db, home.box);
-    const references = await unlistedReferences(db, home.box);
-    const { full, rest } = planWaiting(this.#session, waiting, references, this.#options.volumeSize);
-    if (!this.#options.seal || rest.length === 0) return { volumes: full, rest, references };
-    return { volumes: [...full, rest], rest: [], references };
+    const mentions = await unlisted(db, home.box);
+    const { full, rest } = planWaiting(this.#session, waiting, mentions, this.#options.volumeSize);
+    if (!this.#options.seal || rest.length === 0) return { volumes: full, rest, mentions };
+    return { volumes: [...full, rest], rest: [], mentions };
   }
 
   #noteStaged(report: StageReport): boolean {
@@ -144,16 +144,18 @@ class Syncing {
       this.#sealed.push(outcome.volume);
       return true;
     }
-    this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    if (outcome.kind === "changed") {
+      this.#changed.set(outcome.path, { path: outcome.path, reason: outcome.error.message });
+    } else this.#session.report.warn(`${outcome.error.message}; it is planned anew.`);
     return false;
   }
 }
 
-/** Plans volumes of waiting files; the references of the whole archive go into the first. */
+/** Plans volumes of waiting files; what the whole archive has to mention goes into the first. */
 export function planWaiting(
   session: Session,
   waiting: readonly WaitingFile[],
-  references: readonly Reference[],
+  mentions: Mentions,
   volumeSize: number,
 ): ReturnType<typeof planVolumes<WaitingFile>> {
   const draft = {
@@ -165,7 +167,7 @@ export function planWaiting(
   return planVolumes(waiting, {
     volumeSize,
     measure: (files, volume) =>
-      measureVolume({ ...draft, files, references: volume === 0 ? references : [] }),
+      measureVolume({ ...draft, files, ...(volume === 0 ? mentions : NO_MENTIONS) }),
   });
 }
 

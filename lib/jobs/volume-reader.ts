@@ -42,6 +42,18 @@ export class VolumeReader implements RandomAccess {
     return out;
   }
 
+  /**
+   * Where what is not proven begins, for who has read the image from its start up to `end`: a content is
+   * proven when its last byte was read, so this is where the one begins that `end` cuts; else `end`.
+   */
+  unprovenFrom(end: number): number {
+    const [last] = end > 0 ? this.built.image.segments(end - 1, 1) : [];
+    if (last?.kind !== "content" || this.built.texts.has(last.entry)) return end;
+    const entry = this.built.entries[last.entry];
+    const cut = entry?.kind === "file" && last.offset + 1 < entry.size;
+    return cut ? this.built.image.offsetOf(last.entry) : end;
+  }
+
   /** Proves what is still being read; see `ContentReader.settle`. */
   settle(): Promise<void> {
     return this.#reader.settle();

@@ -4,6 +4,7 @@
  */
 
 import { type Bytes, utf8 } from "../bytes.ts";
+import type { FolderRow } from "../catalog/folders.ts";
 import type { Reference, VolumeFile, WaitingFile } from "../catalog/volumes.ts";
 import { imageSize, layoutImage } from "../iso/image.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type Manifest,
   MANIFEST_FORMAT,
   type ManifestFile,
+  type ManifestFolder,
   type ManifestReference,
 } from "../plan/manifest.ts";
 import { volumeId } from "../plan/name.ts";
@@ -32,6 +34,8 @@ export interface VolumeDraft<F extends FileOfVolume = FileOfVolume> {
   readonly udf: boolean;
   readonly files: readonly F[];
   readonly references: readonly Pick<Reference, "path" | "size" | "mtime" | "mode" | "sha256" | "volume">[];
+  /** Folders that hold no file. */
+  readonly folders: readonly Pick<FolderRow, "path" | "mtime">[];
 }
 
 /** A volume that can be read by range. */
@@ -54,11 +58,12 @@ export const RESERVED_NAMES = ["README.txt", "MANIFEST.jsonl", "SHA256SUMS"] as 
  */
 export function buildVolume(draft: VolumeDraft): BuiltVolume {
   const files = draft.files.map(fileEntry);
-  const first = layoutImage(specOf(draft, [...files, ...textEntries(draft, [1, 1, 1])]));
+  const folders = draft.folders.map(folderEntry);
+  const first = layoutImage(specOf(draft, [...files, ...textEntries(draft, [1, 1, 1]), ...folders]));
   const offsets = draft.files.map((_, i) => first.offsetOf(i));
   const manifest = manifestOf(draft, offsets);
   const texts = textsOf(draft, manifest);
-  const entries = [...files, ...textEntries(draft, texts.map((text) => text.length))];
+  const entries = [...files, ...textEntries(draft, texts.map((text) => text.length)), ...folders];
   return {
     image: layoutImage(specOf(draft, entries)),
     entries,
@@ -70,8 +75,11 @@ export function buildVolume(draft: VolumeDraft): BuiltVolume {
 
 /** Bytes of text that a file adds to a volume at the most: its lines in the manifest and in the sums. */
 function listedBytes(file: Omit<FileOfVolume, "content">): number {
-  const row = manifestFile(file, Number.MAX_SAFE_INTEGER);
-  return utf8(JSON.stringify(row)).length + utf8(encodeSums([file])).length + 1;
+  return rowBytes(manifestFile(file, Number.MAX_SAFE_INTEGER)) + utf8(encodeSums([file])).length;
+}
+
+function rowBytes(row: ManifestFile | ManifestFolder): number {
+  return utf8(JSON.stringify(row)).length + 1;
 }
 
 /**
@@ -79,10 +87,15 @@ function listedBytes(file: Omit<FileOfVolume, "content">): number {
  * the manifest, so never more than a few sectors too large, and never too small.
  */
 export function measureVolume(draft: Omit<VolumeDraft, "name">): number {
-  const rows = [...draft.files, ...draft.references].reduce((sum, file) => sum + listedBytes(file), 0);
+  const rows = [...draft.files, ...draft.references].reduce((sum, file) => sum + listedBytes(file), 0) +
+    draft.folders.reduce((sum, folder) => sum + rowBytes(manifestFolder(folder)), 0);
   const readme = volumeReadme({ name: "0000-00-00--0000-00-00--00000000", created: draft.created }).length;
   const lengths = [readme, rows + HEADER_ALLOWANCE, rows + HEADER_ALLOWANCE];
-  const entries = [...draft.files.map(fileEntry), ...textEntries(draft, lengths)];
+  const entries = [
+    ...draft.files.map(fileEntry),
+    ...textEntries(draft, lengths),
+    ...draft.folders.map(folderEntry),
+  ];
   return imageSize(specOf({ ...draft, name: "" }, entries));
 }
 
@@ -98,6 +111,10 @@ function specOf(
 
 function fileEntry(file: FileOfVolume): ImageEntry {
   return { kind: "file", path: file.path, size: file.size, mtime: file.mtime, content: file.sha256 };
+}
+
+function folderEntry({ path, mtime }: VolumeDraft["folders"][number]): ImageEntry {
+  return { kind: "dir", path, mtime };
 }
 
 function textEntries(draft: Pick<VolumeDraft, "created">, sizes: readonly number[]): ImageEntry[] {
@@ -126,6 +143,10 @@ function manifestReference(file: VolumeDraft["references"][number]): ManifestRef
   return { ...row, volume: file.volume };
 }
 
+function manifestFolder({ path, mtime }: VolumeDraft["folders"][number]): ManifestFolder {
+  return { path, mtime: new Date(mtime).toISOString(), folder: true };
+}
+
 function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Manifest {
   return {
     header: {
@@ -136,9 +157,11 @@ function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Manifest {
       created: new Date(draft.created).toISOString(),
       files: draft.files.length,
       references: draft.references.length,
+      folders: draft.folders.length,
     },
     files: draft.files.map((file, i) => manifestFile(file, offsets[i] ?? 0)),
     references: draft.references.map(manifestReference),
+    folders: draft.folders.map(manifestFolder),
   };
 }
 

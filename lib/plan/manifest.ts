@@ -19,6 +19,7 @@ export interface ManifestHeader {
   readonly created: string;
   readonly files: number;
   readonly references: number;
+  readonly folders: number;
 }
 
 /** A file whose bytes are in this volume. */
@@ -41,19 +42,31 @@ export interface ManifestReference extends Omit<ManifestFile, "offset"> {
   readonly volume: string;
 }
 
+/** A folder that holds no file. */
+export interface ManifestFolder {
+  readonly path: string;
+  readonly mtime: string;
+  readonly folder: true;
+}
+
 /** A parsed manifest. */
 export interface Manifest {
   readonly header: ManifestHeader;
   readonly files: readonly ManifestFile[];
   readonly references: readonly ManifestReference[];
+  readonly folders: readonly ManifestFolder[];
 }
 
-/** A manifest as text: the header, the files in image order, the references; one JSON object a line. */
+/** A manifest as text: the header, the files in image order, references, folders; one JSON object a line. */
 export function encodeManifest(manifest: Manifest): string {
-  const lines = [manifest.header, ...manifest.files, ...manifest.references].map((line) =>
-    JSON.stringify(line)
-  );
+  const { header, files, references, folders } = manifest;
+  const lines = [header, ...files, ...references, ...folders].map((line) => JSON.stringify(line));
   return lines.join("\n") + "\n";
+}
+
+/** Whether a text is a manifest of ours, of this version or another: other programs use the name, too. */
+export function isManifest(text: string): boolean {
+  return text.startsWith('{"format":"coldframe-manifest/');
 }
 
 /**
@@ -62,18 +75,39 @@ export function encodeManifest(manifest: Manifest): string {
  * @throws ColdframeError `damaged` naming the line
  */
 export function parseManifest(text: string): Manifest {
-  const lines = text.split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  const [first, ...rest] = lines.map((line, i) => parseLine(line, i + 1));
-  if (first === undefined) throw damaged(1, "is empty");
-  const header = parseHeader(first);
-  const rows = rest.map((row, i) => parseRow(row, i + 2));
-  const files = rows.filter((row) => "offset" in row);
-  const references = rows.filter((row) => "volume" in row);
-  if (files.length !== header.files || references.length !== header.references) {
-    throw damaged(lines.length, `lists ${files.length} files, its header says ${header.files}`);
+  let header: ManifestHeader | undefined;
+  const files: ManifestFile[] = [];
+  const references: ManifestReference[] = [];
+  const folders: ManifestFolder[] = [];
+  let number = 0;
+  for (const line of linesOf(text)) {
+    const json = parseLine(line, ++number);
+    if (header === undefined) {
+      header = parseHeader(json);
+      continue;
+    }
+    const row = parseRow(json, number);
+    if ("folder" in row) folders.push(row);
+    else if ("offset" in row) files.push(row);
+    else references.push(row);
   }
-  return { header, files, references };
+  if (header === undefined) throw damaged(1, "is missing");
+  const counts = { files: files.length, references: references.length, folders: folders.length };
+  for (const kind of ["files", "references", "folders"] as const) {
+    if (counts[kind] !== header[kind]) {
+      throw damaged(number, `is the last, after ${counts[kind]} of ${header[kind]} ${kind}`);
+    }
+  }
+  return { header, files, references, folders };
+}
+
+/** One line after the other: a listing of nothing but line breaks must not become an array of them. */
+function* linesOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf("\n", at);
+    yield text.slice(at, end < 0 ? text.length : end);
+    at = end < 0 ? text.length : end + 1;
+  }
 }
 
 /** `SHA256SUMS` in GNU format: names with a newline or backslash are escaped and their line starts with `\`. */
@@ -82,6 +116,28 @@ export function encodeSums(files: readonly { readonly path: string; readonly sha
     const escaped = path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\r", "\\r");
     return `${escaped === path ? "" : "\\"}${sha256}  ${escaped}\n`;
   }).join("");
+}
+
+/**
+ * Reads sums as GNU `sha256sum` writes them, in text or binary mode. Other lines are passed over, as
+ * `sha256sum -c` does.
+ *
+ * @returns the hash of each path, both as in the text but for a leading `./`
+ */
+export function parseSums(text: string): Map<string, string> {
+  const sums = new Map<string, string>();
+  for (const line of linesOf(text)) {
+    const match = /^(\\?)([0-9a-fA-F]{64}) [ *](.+?)\r?$/.exec(line);
+    if (match === null) continue;
+    const [, escaped, sha256 = "", written = ""] = match;
+    const path = escaped === "" ? written : written.replace(/\\([nr\\])/g, unescape);
+    sums.set(path.replace(/^(\.\/)+/, ""), sha256.toLowerCase());
+  }
+  return sums;
+}
+
+function unescape(_: string, letter: string): string {
+  return letter === "n" ? "\n" : letter === "r" ? "\r" : "\\";
 }
 
 type Json = Record<string, unknown>;
@@ -106,10 +162,15 @@ function parseHeader(row: Json): ManifestHeader {
     created: text(row, "created", 1),
     files: integer(row, "files", 1),
     references: integer(row, "references", 1),
+    folders: integer(row, "folders", 1),
   };
 }
 
-function parseRow(row: Json, number: number): ManifestFile | ManifestReference {
+function parseRow(row: Json, number: number): ManifestFile | ManifestReference | ManifestFolder {
+  if (Number.isNaN(Date.parse(text(row, "mtime", number)))) throw damaged(number, "has no mtime");
+  if (row["folder"] === true) {
+    return { path: text(row, "path", number), mtime: text(row, "mtime", number), folder: true };
+  }
   const common = {
     path: text(row, "path", number),
     size: integer(row, "size", number),
@@ -118,6 +179,7 @@ function parseRow(row: Json, number: number): ManifestFile | ManifestReference {
     sha256: text(row, "sha256", number),
   };
   if (!/^[0-9a-f]{64}$/.test(common.sha256)) throw damaged(number, "has no SHA-256");
+  if (!/^[0-7]{4}$/.test(common.mode)) throw damaged(number, "has no mode");
   return "volume" in row
     ? { ...common, volume: text(row, "volume", number) }
     : { ...common, offset: integer(row, "offset", number) };

@@ -18,6 +18,14 @@ export interface FoundFile {
   readonly mode: number;
 }
 
+/** A folder in which a walk finds nothing to store. */
+export interface EmptyFolder {
+  /** As that of a file. */
+  readonly path: string;
+  /** Whole ms since 1970. */
+  readonly mtime: number;
+}
+
 /** The part of a description by which a change is told. */
 export type Fingerprint = Pick<FoundFile, "size" | "mtime" | "ctime" | "inode">;
 

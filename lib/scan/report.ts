@@ -1,5 +1,7 @@
 /** What a walk saw besides the files it gave: counts, and everything the user must hear about. */
 
+import type { EmptyFolder } from "./found.ts";
+
 /** Something in a source that could not be read; the report of a run names each (exit code 3). */
 export interface Problem {
   /** Relative to the source; "" for the source itself. */
@@ -53,6 +55,8 @@ export class WalkReport {
   vanished = 0;
   /** Folders where another file system is mounted. They are entered like any other. */
   readonly mounts: string[] = [];
+  /** Folders that hold neither files nor folders to store; not the source itself. In no order. */
+  readonly emptyFolders: EmptyFolder[] = [];
   readonly problems: Problem[] = [];
   readonly unknown = new UnknownPaths();
 }

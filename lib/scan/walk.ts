@@ -66,6 +66,10 @@ interface Frame {
   readonly rules: IgnoreRules;
   readonly entries: readonly Entry[];
   next: number;
+  /** Whole ms since 1970. */
+  readonly mtime: number;
+  /** Whether nothing to store has been found in it so far. */
+  empty: boolean;
 }
 
 class Walk {
@@ -104,7 +108,7 @@ class Walk {
   async #advance(frame: Frame): Promise<void> {
     const entry = frame.entries[frame.next];
     if (entry === undefined) {
-      this.#stack.pop();
+      this.#leave();
     } else if (entry.isFolder) {
       frame.next++;
       this.#descend(frame, entry.name);
@@ -156,11 +160,20 @@ class Walk {
         : outer;
       const entries = this.#choose(listing, prefix, rules);
       this.#report.folders++;
-      this.#stack.push({ prefix, device: stats.dev, rules, entries, next: 0 });
+      const outside = this.#stack.at(-1);
+      if (outside !== undefined) outside.empty = false;
+      const mtime = Math.floor(stats.mtimeMs);
+      this.#stack.push({ prefix, device: stats.dev, rules, entries, next: 0, mtime, empty: true });
     } catch (error) {
       if (path === "" && isAbsent(error)) throw missing(this.#at(""), error);
       this.#lost(path, path, "folder", error);
     }
+  }
+
+  #leave(): void {
+    const frame = this.#stack.pop();
+    if (frame === undefined || frame.prefix === "" || !frame.empty) return;
+    this.#report.emptyFolders.push({ path: frame.prefix.slice(0, -1), mtime: frame.mtime });
   }
 
   #readIgnoreFile(path: string): string | undefined {
@@ -232,12 +245,14 @@ class Walk {
       if (names.length === most) break;
       names.push(entry.name);
     }
+    const before = this.#report.files;
     const looks = await this.#looker.look(names.map((name) => this.#at(frame.prefix + name)));
     looks.forEach((look, i) => {
       const name = names[i] ?? "";
       if (look.ok) this.#take(frame.prefix + name, look.stats);
       else this.#lost(frame.prefix + name, name, "file", look.error);
     });
+    if (this.#report.files > before) frame.empty = false;
   }
 
   #take(path: string, stats: Stats): void {

@@ -6,6 +6,7 @@
  *     > an answer                   typed when the command asks; the terminal is there only where answers are
  *     $ photo Photos/a.jpg 1000     makes a file of so many bytes; the same name gives the same bytes
  *     $ rm Photos/a.jpg
+ *     $ mv folder/* name            the only file of a folder gets a name that can be written down
  *     $ export NAME=value
  *     $ pass 1 day                  the clock goes on
  *     ! 3                           the exit code of the command before, where it is not 0
@@ -14,9 +15,9 @@
  * stands as a word in its place: see `normalise`.
  */
 
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { pseudoRandom } from "../tools.ts";
-import { put } from "./files.ts";
+import { onlyFile, put } from "./files.ts";
 import type { User } from "./harness.ts";
 
 /** One command of a transcript with the answers typed into it. */
@@ -62,6 +63,9 @@ async function run(user: User, { command, answers }: Step): Promise<string> {
     case "rm":
       await rm(user.path(...args));
       break;
+    case "mv":
+      await rename(await onlyFile(user, args[0]?.replace("/*", "") ?? ""), user.path(args[1] ?? ""));
+      break;
     case "export":
       user.env = { ...user.env, ...Object.fromEntries(args.map((arg) => arg.split("="))) };
       break;
@@ -106,7 +110,7 @@ function normalise(user: User, text: string): string {
     .replace(/^[0-9a-f]{4} [0-9a-f]{4} (can|could)/gm, "FING ERPR $1")
     .replace(/"fingerprint":"[0-9a-f ]+"/g, '"fingerprint":"FING ERPR"')
     .replace(/(\d{4}-\d\d-\d\d [0-9a-f]{6}) [0-9a-f]{6}\]/g, "$1 OBJECT]")
-    .replace(/(stored .* {2})[0-9a-f]{6}( {2}file:)/g, "$1OBJECT$2")
+    .replace(/(stored .* {2})[0-9a-f]{6}( +file:)/g, "$1OBJECT$2")
     .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d\b/g, "DATE TIME")
     .replace(/"(box|archive)":"[0-9a-f]+"/g, '"$1":"ID"')
     .replace(/"(id|source|content)":\d+/g, '"$1":N');

@@ -16,6 +16,7 @@ test("an empty file is the defaults", () => {
     sources: [],
     ignore: [],
     catalog: undefined,
+    limitRate: undefined,
   });
 });
 
@@ -28,6 +29,7 @@ udf = false
 sources = ["/home/me/Pictures", "/home/me/Videos"]
 ignore = ["*.tmp"]
 catalog = "libsql://photos.example.org"
+limit-rate = "2M"
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -37,6 +39,7 @@ catalog = "libsql://photos.example.org"
     sources: ["/home/me/Pictures", "/home/me/Videos"],
     ignore: ["*.tmp"],
     catalog: "libsql://photos.example.org",
+    limitRate: { otherwise: 2_000_000, windows: [] },
   });
 });
 
@@ -61,6 +64,7 @@ const MISTAKES: readonly [text: string, says: RegExp][] = [
   [`udf = "no"`, /udf must be true or false/],
   [`sources = "/home/me"`, /sources must be a list of texts/],
   [`ignore = [1]`, /ignore must be a list of texts/],
+  [`limit-rate = "fast"`, /cannot use the rate "fast"/],
   [`catalog = ["a"]`, /catalog must be a text in quotes/],
   [`staging = file:/mnt/usb`, /./],
   [`staging = "file:/mnt`, /./],

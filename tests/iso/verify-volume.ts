@@ -54,7 +54,10 @@ export function verifyDescriptor(faults: Faults, bytes: Uint8Array, type: 1 | 2,
   const texts = TEXTS.map(([at, length, name]) => text(s, at, length, name, joliet));
   const [, volumeId = ""] = texts;
   s.check(/^[A-Z0-9_]+$/.test(volumeId), `volume identifier is ${JSON.stringify(volumeId)}`);
-  const wanted = ["", volumeId, volumeId, "", "", "COLDFRAME", "", "", ""];
+  // Joliet has room for half of a long volume identifier; the other one is compared by verifyAgreement.
+  const setId = joliet ? texts[2] ?? "" : volumeId;
+  s.check(setId.startsWith(volumeId), `volume set identifier ${setId} is not that of the volume`);
+  const wanted = ["", volumeId, setId, "", "", "COLDFRAME", "", "", ""];
   for (const [i, [, , name]] of TEXTS.entries()) s.check(texts[i] === wanted[i], `${name} is ${texts[i]}`);
   const created = longDate(s, 813, "creation date");
   s.check(created === longDate(s, 830, "modification date"), "was modified after it was made");

@@ -30,7 +30,10 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
     maxLength: 8,
   }),
   references: fc.array(fc.record({ ...common, volume: fc.string() }), { maxLength: 4 }),
-}).map(({ files, references }) => ({
+  folders: fc.array(fc.record({ path: common.path, mtime: common.mtime, folder: fc.constant(true) }), {
+    maxLength: 4,
+  }),
+}).map(({ files, references, folders }) => ({
   header: {
     format: MANIFEST_FORMAT,
     volume: "2024-05-01--2024-06-30--1a2b3c4d",
@@ -39,9 +42,11 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
     created: "2026-01-01T00:00:00.000Z",
     files: files.length,
     references: references.length,
+    folders: folders.length,
   },
   files,
   references,
+  folders: folders.map((folder) => ({ ...folder, folder: true as const })),
 }));
 
 test("a manifest that was written reads the same", () => {
@@ -55,7 +60,7 @@ test("a manifest is one JSON object per line, the header first", () => {
   fc.assert(fc.property(manifest, (value) => {
     const lines = encodeManifest(value).split("\n");
     assert.equal(lines.pop(), "");
-    assert.equal(lines.length, 1 + value.files.length + value.references.length);
+    assert.equal(lines.length, 1 + value.files.length + value.references.length + value.folders.length);
     assert.deepEqual(JSON.parse(lines[0] ?? ""), value.header);
   }));
 });
@@ -85,9 +90,11 @@ const HEADER = encodeManifest({
     created: "c",
     files: 1,
     references: 0,
+    folders: 0,
   },
   files: [],
   references: [],
+  folders: [],
 });
 const ROW = {
   path: "a",
@@ -98,7 +105,7 @@ const ROW = {
   offset: 2048,
 };
 const WRONG: readonly [what: string, text: string, says: RegExp][] = [
-  ["nothing", "", /line 1 is empty/],
+  ["nothing", "", /line 1 is missing/],
   ["another format", `{"format":"other/1"}\n`, /line 1 is not of the format coldframe-manifest\/1/],
   ["no JSON", `${HEADER}not json\n`, /line 2 is not a JSON object/],
   ["a list", `${HEADER}[]\n`, /line 2 is not a JSON object/],

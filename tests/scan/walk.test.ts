@@ -314,3 +314,23 @@ function walkAsNobody(root: string): SeenByNobody {
   const command = process.versions["bun"] === undefined ? ["run", "-A", script, root] : [script, root];
   return JSON.parse(execFileSync(process.execPath, command, { encoding: "utf8" }));
 }
+
+test("folders with nothing to store in them are reported, the source itself is not", async () => {
+  await withFolder(async (root) => {
+    await plant(root, {
+      "empty": { folder: true },
+      "outer/inner": { folder: true },
+      "full/a.jpg": "a",
+      "full/empty too": { folder: true },
+      "links only/l": { link: "nowhere" },
+      "ignored only/x.tmp": "x",
+    });
+    await age(join(root, "empty"), 1_561_939_200_123, 0o755);
+    const { report } = await walkAll(root, IgnoreRules.of(["*.tmp"]));
+    const found = report.emptyFolders.map(({ path }) => path).sort();
+    assert.deepEqual(found, ["empty", "full/empty too", "ignored only", "links only", "outer/inner"]);
+    assert.equal(report.emptyFolders.find(({ path }) => path === "empty")?.mtime, 1_561_939_200_123);
+    const { report: none } = await walkAll(join(root, "empty"));
+    assert.deepEqual(none.emptyFolders, []);
+  });
+});

@@ -11,7 +11,7 @@ import { withFolder } from "../tools.ts";
 import { rejectsWith } from "./conformance.ts";
 import { testContext } from "./context.ts";
 
-const CWD = resolve("/work/here");
+const CWD = resolve("/srv/here");
 const HOME = resolve("/home/ann");
 const parse = (url: string) => parseFileUrl(url, { cwd: CWD, home: HOME, windows: false });
 
@@ -27,10 +27,10 @@ test("a file: URL is a path, taken literally", () => {
     ["file:/mnt/Grüße", "/mnt/Grüße"],
     ["file:/a:b", "/a:b"],
     ["file:/mnt/../mnt/./store", "/mnt/store"],
-    ["file:store", "/work/here/store"],
-    ["file:./store", "/work/here/store"],
-    ["file:../store", "/work/store"],
-    ["file:.", "/work/here"],
+    ["file:store", "/srv/here/store"],
+    ["file:./store", "/srv/here/store"],
+    ["file:../store", "/srv/store"],
+    ["file:.", "/srv/here"],
     ["file:~", "/home/ann"],
     ["file:~/backups", "/home/ann/backups"],
     ["file:/a/~/b", "/a/~/b"],

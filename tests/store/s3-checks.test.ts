@@ -127,11 +127,11 @@ const GIB = 1024 * MIB;
 
 /** Sizes and their part sizes in MiB. */
 const PART_SIZES: readonly [number, number][] = [
-  [0, 16],
-  [1, 16],
-  [5 * GIB, 16],
-  [160_000 * MIB, 16],
-  [160_000 * MIB + 1, 17],
+  [0, 8],
+  [1, 8],
+  [5 * GIB, 8],
+  [80_000 * MIB, 8],
+  [80_000 * MIB + 1, 9],
   [1024 * GIB, 105],
   [5 * 1024 * GIB, 525],
 ];
@@ -149,10 +149,10 @@ test("an object larger than 10,000 parts of 5 GiB is refused", () => {
 
 test("the part size an upload was begun with is that of its receipts, else the usual one", () => {
   const receipt = (tag: string) => ({ index: 1, size: 5, sha256: "", tag });
-  assert.equal(partSizeOf([], 100 * MIB), 16 * MIB);
-  assert.equal(partSizeOf([receipt("etag")], 100 * MIB), 16 * MIB);
-  assert.equal(partSizeOf([receipt("odd"), receipt("e part=8388608")], 100 * MIB), 8 * MIB);
-  assert.equal(partSizeOf([receipt("e part=8388608 crc=ae8b14860a799888")], 100 * MIB), 8 * MIB);
+  assert.equal(partSizeOf([], 100 * MIB), 8 * MIB);
+  assert.equal(partSizeOf([receipt("etag")], 100 * MIB), 8 * MIB);
+  assert.equal(partSizeOf([receipt("odd"), receipt("e part=16777216")], 100 * MIB), 16 * MIB);
+  assert.equal(partSizeOf([receipt("e part=16777216 crc=ae8b14860a799888")], 100 * MIB), 16 * MIB);
 });
 
 test("a line that was measured gets four times as long, and twice that after each failure", () => {

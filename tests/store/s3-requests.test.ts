@@ -201,7 +201,7 @@ test("a composite checksum that is not of the parts sent is damage", async () =>
     xml("<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>"),
     bare(200, { etag: '"e1"', "x-amz-checksum-sha256": HELLO64 }),
     xml('<CompleteMultipartUploadResult><ETag>"e-1"</ETag></CompleteMultipartUploadResult>'),
-    headed(5, { ...wrong, "x-amz-meta-coldframe-part-size": String(16 * 1024 * 1024) }),
+    headed(5, { ...wrong, "x-amz-meta-coldframe-part-size": String(8 * 1024 * 1024) }),
   ]);
   const upload = await store.beginUpload("volumes/v", 5, { kind: "volume" });
   await rejectsWith("damaged", upload.complete([await upload.send(0, utf8("hello"))]));

@@ -3,29 +3,54 @@
 import type { Command } from "commander";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
-import { pathMatcher } from "../../plan/glob.ts";
+import { type ImageItem, readContents } from "../../jobs/image/contents.ts";
+import { type PathMatcher, pathMatcher } from "../../plan/glob.ts";
 import { formatSize } from "../../size.ts";
 import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } from "../command.ts";
 import { formatTime, printable } from "../format.ts";
-import { json, line } from "../terminal.ts";
+import {
+  addIdentityFlag,
+  type IdentityFlags,
+  imageOption,
+  itemJson,
+  lossReporter,
+  withImage,
+} from "../image.ts";
+import { json, line, warn } from "../terminal.ts";
 
-interface Flags extends GlobalFlags {
+interface Flags extends GlobalFlags, IdentityFlags {
   readonly all?: boolean;
+  readonly image?: string;
 }
 
 export function findCommand(context: CommandContext): Command {
-  return newCommand(
+  const command = newCommand(
     "find",
     "Find files by name or pattern, and say where each copy is.",
     "coldframe find 'IMG_20*.heic'",
-  )
+  );
+  return addIdentityFlag(command)
     .argument("<pattern...>", "a name, a path, or a pattern with *, ? and **")
     .option("--all", "also earlier versions and files that are gone")
+    .addOption(imageOption("look in this", ["all"]))
     .action((patterns: string[], flags: Flags) => run(context, patterns, flags));
 }
 
 async function run(context: CommandContext, patterns: readonly string[], flags: Flags): Promise<void> {
   const matches = pathMatcher(patterns);
+  const found = flags.image === undefined
+    ? await findInCatalog(context, matches, flags)
+    : await findInImage(context, matches, flags, flags.image);
+  if (found > 0) return;
+  throw new ColdframeError("nothing-found", `nothing matches ${patterns.join(" ")}`, {
+    hint: flags.image === undefined
+      ? "Quote patterns, so that the shell leaves them alone; --all looks at earlier versions, too."
+      : "Quote patterns, so that the shell leaves them alone; `coldframe tree FILE` shows all that is there.",
+  });
+}
+
+/** @returns how many there are */
+async function findInCatalog(context: CommandContext, matches: PathMatcher, flags: Flags): Promise<number> {
   let found = 0;
   await withSession(context, flags, {}, async (session) => {
     for await (const page of versionPages(session.db, { all: flags.all === true })) {
@@ -37,10 +62,48 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
       }
     }
   });
-  if (found > 0) return context.finish(EXIT.done);
-  throw new ColdframeError("nothing-found", `nothing matches ${patterns.join(" ")}`, {
-    hint: "Quote patterns, so that the shell leaves them alone; --all looks at earlier versions, too.",
+  context.finish(EXIT.done);
+  return found;
+}
+
+/** @returns how many there are */
+async function findInImage(
+  context: CommandContext,
+  matches: PathMatcher,
+  flags: Flags,
+  path: string,
+): Promise<number> {
+  const { terminal } = context;
+  let found = 0;
+  await withImage(context, flags, path, async (image) => {
+    context.finish(EXIT.done);
+    const contents = await readContents(image, (text) => warn(terminal, text));
+    for await (const item of contents.items(lossReporter(context))) {
+      terminal.signal.throwIfAborted();
+      if (!matches(item.path)) continue;
+      found++;
+      if (flags.json === true) json(terminal, itemJson(item));
+      else line(terminal, describeItem(item));
+    }
+    for (const { path, size, mtime, sha256, volume } of contents.references) {
+      if (!matches(path)) continue;
+      found++;
+      const reference = { kind: "reference", path, size, mtime: Date.parse(mtime), sha256, volume };
+      if (flags.json === true) json(terminal, reference);
+      else line(terminal, `${factsOf(reference)}  (its bytes are in volume ${printable(volume)})`);
+    }
   });
+  return found;
+}
+
+function describeItem(item: ImageItem): string {
+  if (item.kind === "file") return factsOf(item);
+  const what = item.kind === "dir" ? "folder" : "link";
+  return `${what.padStart(8)}  ${formatTime(item.mtime)}  ${printable(item.path)}`;
+}
+
+function factsOf(file: { readonly path: string; readonly size: number; readonly mtime: number }): string {
+  return `${formatSize(file.size).padStart(8)}  ${formatTime(file.mtime)}  ${printable(file.path)}`;
 }
 
 function describe(version: VersionRow): string {

@@ -11,6 +11,7 @@ import {
   type CommandContext,
   EXIT,
   type GlobalFlags,
+  limitRateOption,
   newCommand,
   type StoreFlags,
   volumeSizeOption,
@@ -38,6 +39,7 @@ export function syncCommand(context: CommandContext): Command {
   )
     .argument("[dir...]", "folders to protect; without any, those protected so far")
     .addOption(volumeSizeOption())
+    .addOption(limitRateOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder are really gone")

@@ -6,14 +6,17 @@
 
 import { decryptAccess } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
+import type { FolderRow } from "../../catalog/folders.ts";
 import { type Place, placesOf, type VersionRow } from "../../catalog/look.ts";
 import { ColdframeError, type ErrorCode, messageOf } from "../../errors.ts";
+import type { Extent } from "../../iso/read.ts";
 import type { RandomAccess } from "../../types.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
-import { objectAccess, readAhead } from "./object-access.ts";
-import { type Selection, selectVersions } from "./select.ts";
-import { type RestoredFile, Target, type WantedFile } from "./target.ts";
+import { type Copy, copyFiles, type FailedCopy } from "./copy.ts";
+import { objectAccess } from "./object-access.ts";
+import { selectFolders, type Selection, selectVersions } from "./select.ts";
+import { Target, type WantedFile } from "./target.ts";
 
 /** What to restore and where to. */
 export interface RestoreRequest extends Selection {
@@ -33,6 +36,8 @@ export interface RestoreReport {
   readonly restored: number;
   /** Files that were already there, with the right bytes. */
   readonly existing: number;
+  /** Folders that hold no file and were made. */
+  readonly folders: number;
   readonly failed: readonly FailedFile[];
 }
 
@@ -60,7 +65,8 @@ interface Task {
  */
 export async function restore(session: Session, request: RestoreRequest): Promise<RestoreReport> {
   const versions = await selectVersions(session.db, request);
-  if (versions.length === 0) {
+  const folders = await selectFolders(session.db, request);
+  if (versions.length + folders.length === 0) {
     throw new ColdframeError("nothing-found", `nothing matches ${request.patterns.join(" ")}`, {
       hint:
         "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
@@ -68,9 +74,10 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   }
   const bytes = versions.reduce((sum, version) => sum + version.size, 0);
   const found = { to: request.to, files: versions.length, bytes };
-  if (request.dryRun) return { ...found, restored: 0, existing: 0, failed: [] };
+  if (request.dryRun) return { ...found, restored: 0, existing: 0, folders: 0, failed: [] };
   const restoring = new Restoring(session, request);
   await restoring.run(versions, bytes);
+  await restoring.makeFolders(folders);
   restoring.throwIfNothingCameBack();
   return { ...found, ...restoring.result() };
 }
@@ -88,6 +95,7 @@ class Restoring {
   #refused = 0;
   #restored = 0;
   #existing = 0;
+  #folders = 0;
 
   constructor(session: Session, request: RestoreRequest) {
     this.#session = session;
@@ -95,8 +103,13 @@ class Restoring {
     this.#target = new Target(request.to, request.overwrite);
   }
 
-  result(): Pick<RestoreReport, "restored" | "existing" | "failed"> {
-    return { restored: this.#restored, existing: this.#existing, failed: this.#failed };
+  result(): Pick<RestoreReport, "restored" | "existing" | "folders" | "failed"> {
+    return {
+      restored: this.#restored,
+      existing: this.#existing,
+      folders: this.#folders,
+      failed: this.#failed,
+    };
   }
 
   async run(versions: readonly VersionRow[], bytes: number): Promise<void> {
@@ -109,6 +122,19 @@ class Restoring {
     } finally {
       meter.done();
     }
+  }
+
+  /** Makes the folders that no file brings along. */
+  async makeFolders(folders: readonly FolderRow[]): Promise<void> {
+    for (const folder of folders) {
+      this.#session.signal.throwIfAborted();
+      try {
+        if (await this.#target.makeFolder(folder)) this.#folders++;
+      } catch (error) {
+        this.#fail(folder.path, error);
+      }
+    }
+    await this.#target.finishFolders();
   }
 
   /** Leaves out files that are there already, and those that must not be replaced. */
@@ -154,67 +180,25 @@ class Restoring {
     const again: Task[] = [];
     const byObject = Map.groupBy(tasks, (task) => objectId(task.places[0]));
     for (const group of byObject.values()) {
-      const ordered = group.toSorted((a, b) => offsetOf(a) - offsetOf(b));
-      for (const run of joinNeighbours(ordered)) {
-        for (const { task, error } of await this.#fetchRun(run, meter)) {
-          const rest = task.places.slice(1);
-          if (rest.length > 0) again.push({ ...task, places: rest });
-          else task.files.forEach((file) => this.#fail(file.path, error));
-        }
+      const place = group[0]?.places[0];
+      for (const { copy: task, error } of await this.#copy(group, place, meter)) {
+        const rest = task.places.slice(1);
+        if (rest.length > 0) again.push({ ...task, places: rest });
+        else task.files.forEach((file) => this.#fail(file.path, error));
       }
     }
     return again;
   }
 
-  /** Fetches tasks that stand close together as one stream; when that breaks, each alone. */
-  async #fetchRun(run: readonly Task[], meter: Meter): Promise<{ task: Task; error: unknown }[]> {
-    const done = new Set<Task>();
-    try {
-      await this.#stream(run, done, meter);
-      return [];
-    } catch (error) {
-      this.#consider(error, run[0]?.places[0]);
-      if (run.length === 1) return run.map((task) => ({ task, error }));
-    }
-    const failed: { task: Task; error: unknown }[] = [];
-    for (const task of run) {
-      if (!done.has(task)) failed.push(...await this.#fetchRun([task], meter));
-    }
-    return failed;
-  }
-
-  async #stream(run: readonly Task[], done: Set<Task>, meter: Meter): Promise<void> {
-    const [first] = run;
-    const last = run.at(-1);
-    if (first === undefined || last === undefined) return;
-    const access = await this.#open(first.places[0]);
-    const start = offsetOf(first);
-    const pieces = new Cutter(readAhead(access, start, offsetOf(last) + last.size - start));
-    let position = start;
-    for (const task of run) {
-      this.#session.signal.throwIfAborted();
-      await pieces.skip(offsetOf(task) - position);
-      await this.#write(task, pieces);
-      position = offsetOf(task) + task.size;
-      done.add(task);
-      meter.add(task.size * task.files.length, task.files.length);
-    }
-  }
-
-  async #write(task: Task, pieces: Cutter): Promise<void> {
-    const files: RestoredFile[] = [];
-    try {
-      for (const file of task.files) files.push(await this.#target.begin(file));
-      for await (const piece of pieces.take(task.size)) {
-        for (const file of files) await file.write(piece);
-      }
-      for (const file of files) {
-        await file.finish();
-        this.#restored++;
-      }
-    } finally {
-      for (const file of files) await file.discard();
-    }
+  #copy(tasks: readonly Task[], place: Place | undefined, meter: Meter): Promise<FailedCopy<Task & Copy>[]> {
+    const copies = tasks.map((task) => ({ ...task, extents: extentsOf(task) }));
+    return copyFiles(() => this.#open(place), copies, {
+      target: this.#target,
+      meter,
+      signal: this.#session.signal,
+      consider: (error) => this.#consider(error, place),
+      restored: () => void this.#restored++,
+    });
   }
 
   /** The plaintext of an object, opened once: a staged file, or a whole image. */
@@ -242,9 +226,7 @@ class Restoring {
 
   #fail(path: string, error: unknown): void {
     this.#firstError ??= error;
-    const known = error instanceof ColdframeError ? error : undefined;
-    const { code, hint } = known ?? { code: "unexpected", hint: undefined };
-    this.#failed.push({ path, reason: messageOf(error), code, hint });
+    this.#failed.push(failedFile(path, error));
   }
 
   /** What an error means for the files that are still to come. */
@@ -272,6 +254,14 @@ class Restoring {
   }
 }
 
+/** A file that could not be restored, and why. */
+export function failedFile(path: string, error: unknown): FailedFile {
+  const { code, hint } = error instanceof ColdframeError
+    ? error
+    : { code: "unexpected", hint: undefined } as const;
+  return { path, reason: messageOf(error), code, hint };
+}
+
 /** Objects that a key must fail to open, with none opened before, to be taken for the wrong key. */
 const REFUSALS = 3;
 
@@ -289,57 +279,8 @@ function objectId(place: Place | undefined): string {
   return place === undefined ? "" : `${place.store}\n${place.key}`;
 }
 
-/** Where a task's bytes begin in the plaintext of its object. */
-function offsetOf(task: Task): number {
+/** Where a task's bytes stand in the plaintext of its object. */
+function extentsOf(task: Task): Extent[] {
   const [place] = task.places;
-  return place?.kind === "volume" ? place.offset : 0;
-}
-
-/** A gap that is cheaper to read over than to ask again for what comes after. */
-const GAP = 256 * 1024;
-
-function* joinNeighbours(tasks: readonly Task[]): Generator<Task[]> {
-  let run: Task[] = [];
-  let end = 0;
-  for (const task of tasks) {
-    const start = offsetOf(task);
-    if (run.length > 0 && (start < end || start - end > GAP)) {
-      yield run;
-      run = [];
-    }
-    run.push(task);
-    end = start + task.size;
-  }
-  if (run.length > 0) yield run;
-}
-
-/** Cuts a stream of pieces at given lengths. */
-class Cutter {
-  readonly #pieces: AsyncIterator<Uint8Array>;
-  #rest: Uint8Array = new Uint8Array(0);
-
-  constructor(pieces: AsyncIterable<Uint8Array>) {
-    this.#pieces = pieces[Symbol.asyncIterator]();
-  }
-
-  async skip(length: number): Promise<void> {
-    const passed = this.take(length);
-    while ((await passed.next()).done !== true);
-  }
-
-  async *take(length: number): AsyncGenerator<Uint8Array> {
-    for (let missing = length; missing > 0;) {
-      if (this.#rest.length === 0) {
-        const next = await this.#pieces.next();
-        if (next.done === true) {
-          throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
-        }
-        this.#rest = next.value;
-      }
-      const piece = this.#rest.subarray(0, missing);
-      this.#rest = this.#rest.subarray(piece.length);
-      missing -= piece.length;
-      yield piece;
-    }
-  }
+  return [{ offset: place?.kind === "volume" ? place.offset : 0, length: task.size }];
 }

@@ -1,6 +1,7 @@
 /** Which versions a restore is about. */
 
 import type { Database } from "../../catalog/database.ts";
+import { emptyFolders, type FolderRow } from "../../catalog/folders.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 
@@ -38,6 +39,17 @@ export async function selectVersions(db: Database, selection: Selection): Promis
   }
   if (selection.deleted !== true && current.size > 0) return [...current.values()];
   return [...new Map([...gone, ...current]).values()];
+}
+
+/**
+ * The empty folders to restore. They have no content: a selection by volume or by the time of files means
+ * none of them.
+ */
+export async function selectFolders(db: Database, selection: Selection): Promise<FolderRow[]> {
+  const { since, until, volume } = selection;
+  if (since !== undefined || until !== undefined || volume !== undefined) return [];
+  const matches = pathMatcher(selection.patterns);
+  return (await emptyFolders(db, selection.at)).filter(({ path }) => matches(path));
 }
 
 function inRange(version: VersionRow, selection: Selection): boolean {

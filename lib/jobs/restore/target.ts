@@ -4,8 +4,20 @@
  */
 
 import { createHash, type Hash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { type FileHandle, link, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { createReadStream, type Stats } from "node:fs";
+import {
+  type FileHandle,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  utimes,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
 import { makeFolder } from "../../files.ts";
@@ -18,14 +30,27 @@ export interface WantedFile {
   /** ms since 1970. */
   readonly mtime: number;
   readonly mode: number;
-  readonly sha256: string;
+  /** Undefined where nothing says what it should be: then only the size is checked. */
+  readonly sha256: string | undefined;
 }
 
-/** The folder that files are restored into. */
+/** What a path shall be beside a file. */
+export interface WantedFolder {
+  readonly path: string;
+  /** ms since 1970. */
+  readonly mtime: number;
+}
+
+/**
+ * The folder that files are restored into. Nothing is written outside of it, whatever a manifest or an image
+ * names: no path climbs out, and none leads through a symbolic link, be it one that was there before.
+ */
 export class Target {
   readonly root: string;
   readonly #overwrite: boolean;
+  /** Folders known to be there. */
   readonly #folders = new Set<string>();
+  readonly #made: { readonly path: string; readonly mtime: number }[] = [];
 
   constructor(root: string, overwrite: boolean) {
     this.root = resolve(root);
@@ -35,16 +60,16 @@ export class Target {
   /**
    * What stands where a file would go: nothing, the very same bytes, or something else.
    *
+   * @param hash gives the SHA-256 of a file that comes without; asked for only where it decides
    * @throws ColdframeError `exists` for something else, unless overwriting is allowed
    */
-  async standing(file: WantedFile): Promise<"nothing" | "same"> {
+  async standing(file: WantedFile, hash?: () => Promise<string>): Promise<"nothing" | "same"> {
     const path = this.#locate(file.path);
-    const found = await stat(path).catch((error) => {
-      if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
-      throw targetError(error, path);
-    });
+    const found = await lookAt(path);
     if (found === undefined) return "nothing";
-    if (found.isFile() && found.size === file.size && await hashOf(path) === file.sha256) return "same";
+    if (found.isFile() && found.size === file.size) {
+      if (await hashOf(path) === (file.sha256 ?? await hash?.())) return "same";
+    }
     if (this.#overwrite && found.isFile()) return "nothing";
     throw new ColdframeError("exists", `${path} is already there with other contents`, {
       hint: "Restore to an empty folder, or add --overwrite to replace what differs.",
@@ -71,13 +96,77 @@ export class Target {
     }
   }
 
+  /**
+   * Makes a folder, unless it is there. Its time is set by `finishFolders`, since what comes into it changes
+   * that.
+   *
+   * @returns whether it was made
+   * @throws ColdframeError `exists` when something else stands there
+   */
+  async makeFolder(folder: WantedFolder): Promise<boolean> {
+    const path = this.#locate(folder.path);
+    try {
+      await this.#ensureFolder(dirname(path));
+      const made = await this.#enter(path);
+      if (made) this.#made.push({ path, mtime: folder.mtime });
+      return made;
+    } catch (error) {
+      throw targetError(error, path);
+    }
+  }
+
+  /** Gives the folders that were made their times. */
+  async finishFolders(): Promise<void> {
+    for (const { path, mtime } of this.#made) {
+      await lutimes(path, mtime / 1000, mtime / 1000).catch((error) => {
+        throw targetError(error, path);
+      });
+    }
+  }
+
+  /**
+   * Makes a symbolic link. Links must come after all files: none of them is then ever written through, not
+   * even where the disk takes two names for one (`A` and `a`, or `é` in one and in two characters).
+   *
+   * @returns false when that very link is there already
+   * @throws ColdframeError `exists` when something else stands there
+   */
+  async makeLink(link: WantedFolder & { readonly target: string }): Promise<boolean> {
+    const path = this.#locate(link.path);
+    try {
+      if (await readlink(path).catch(() => undefined) === link.target) return false;
+      await this.#ensureFolder(dirname(path));
+      await symlink(link.target, path);
+      await lutimes(path, link.mtime / 1000, link.mtime / 1000);
+      return true;
+    } catch (error) {
+      throw targetError(error, path);
+    }
+  }
+
   async #ensureFolder(path: string): Promise<void> {
     if (this.#folders.has(path)) return;
-    await makeFolder(path, 0o755).catch((error) => {
-      const inTheWay = ["EEXIST", "ENOTDIR"].includes(systemCode(error) ?? "");
-      throw inTheWay ? fileInTheWay(path, error) : error;
-    });
+    if (path === this.root) {
+      await makeFolder(path, 0o755).catch((error) => {
+        throw ["EEXIST", "ENOTDIR"].includes(systemCode(error) ?? "") ? inTheWay(path, false, error) : error;
+      });
+    } else {
+      await this.#ensureFolder(dirname(path));
+      await this.#enter(path);
+    }
     this.#folders.add(path);
+  }
+
+  /** Makes one folder below the root, or sees that it is a real one. */
+  async #enter(path: string): Promise<boolean> {
+    try {
+      await mkdir(path, { mode: 0o755 });
+      return true;
+    } catch (error) {
+      const found = await lookAt(path);
+      if (found?.isDirectory() === true) return false;
+      throw found === undefined ? error : inTheWay(path, found.isSymbolicLink(), error);
+    }
   }
 
   /** Manifests may come from a store that others can write: no path may leave the target. */
@@ -131,7 +220,8 @@ export class RestoredFile {
    */
   async finish(): Promise<void> {
     const { sha256, size, mtime, mode, path } = this.#wanted;
-    if (this.#position !== size || this.#hash.digest("hex") !== sha256) {
+    const actual = this.#hash.digest("hex");
+    if (this.#position !== size || actual !== (sha256 ?? actual)) {
       throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
         hint: "Run `coldframe check --deep` to see what else is affected.",
       });
@@ -166,15 +256,26 @@ export class RestoredFile {
   }
 }
 
+/** What stands at a path itself, links not followed; undefined for nothing. */
+async function lookAt(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    throw targetError(error, path);
+  }
+}
+
 async function hashOf(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece);
   return hash.digest("hex");
 }
 
-function fileInTheWay(path: string, cause: unknown): ColdframeError {
-  return new ColdframeError("exists", `${path} cannot be made a folder: a file is in the way`, {
-    hint: "Move that file away, or choose another folder with --to.",
+function inTheWay(path: string, isLink: boolean, cause: unknown): ColdframeError {
+  const what = isLink ? "a symbolic link" : "a file";
+  return new ColdframeError("exists", `${path} cannot be made a folder: ${what} is in the way`, {
+    hint: `Move that ${isLink ? "link" : "file"} away, or choose another folder with --to.`,
     cause,
   });
 }

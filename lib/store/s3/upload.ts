@@ -33,8 +33,11 @@ const MIB = 1024 * 1024;
 const MAX_PARTS = 10_000;
 const MAX_PART = 5 * 1024 * MIB;
 
-/** Four of them in flight keep within 64 MiB, and an object of 156 GiB still has no more than 10,000. */
-export const USUAL_PART = 16 * MIB;
+/**
+ * Small, for the sake of memory (`fetch` holds a copy of each part on its way) and of lines that break; an
+ * object of 78 GiB still has no more than 10,000.
+ */
+export const USUAL_PART = 8 * MIB;
 
 /**
  * The part size for an object of `size` bytes: `usual`, or as many MiB as it takes.
