@@ -139,6 +139,22 @@ export function pendingUploads(db: Database, box: string): Promise<PendingUpload
   return db.all(`SELECT ${COLUMNS} FROM uploads WHERE box = ? ORDER BY id`, [box], parse);
 }
 
+/** Uploads of every box that shares the catalog, oldest first. */
+export function allUploads(db: Database): Promise<PendingUpload[]> {
+  return db.all(`SELECT ${COLUMNS} FROM uploads ORDER BY id`, [], parse);
+}
+
+/** Which of these object keys the catalog knows to be stored, volumes and staged contents. */
+export async function storedKeys(db: Database, keys: readonly string[]): Promise<Set<string>> {
+  const found = await db.all(
+    `SELECT value AS key FROM json_each(?) WHERE value IN (SELECT key FROM volumes WHERE state = 'stored')
+        OR value IN (SELECT key FROM staged)`,
+    [JSON.stringify(keys)],
+    (row) => row.text("key"),
+  );
+  return new Set(found);
+}
+
 /** An upload as it stands now, or undefined when it is finished or forgotten. */
 export function findUpload(db: Database, id: number): Promise<PendingUpload | undefined> {
   return db.first(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`, [id], parse);

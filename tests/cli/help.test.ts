@@ -22,10 +22,14 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["uploads"],
+  ["uploads", "abort"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
   ["key", "protect"],
+  ["auth"],
+  ["auth", "google"],
 ];
 
 for (const command of COMMANDS) {
