@@ -17,7 +17,6 @@ test("an empty file is the defaults", () => {
     ignore: [],
     catalog: undefined,
     limitRate: undefined,
-    stagingLimit: undefined,
   });
 });
 
@@ -31,7 +30,6 @@ sources = ["/home/me/Pictures", "/home/me/Videos"]
 ignore = ["*.tmp"]
 catalog = "libsql://photos.example.org"
 limit-rate = "2M"
-staging-limit = "10G"
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -41,8 +39,7 @@ staging-limit = "10G"
     sources: ["/home/me/Pictures", "/home/me/Videos"],
     ignore: ["*.tmp"],
     catalog: "libsql://photos.example.org",
-    limitRate: { windows: [], otherwise: 2_000_000 },
-    stagingLimit: 10_000_000_000,
+    limitRate: { otherwise: 2_000_000, windows: [] },
   });
 });
 
@@ -67,6 +64,7 @@ const MISTAKES: readonly [text: string, says: RegExp][] = [
   [`udf = "no"`, /udf must be true or false/],
   [`sources = "/home/me"`, /sources must be a list of texts/],
   [`ignore = [1]`, /ignore must be a list of texts/],
+  [`limit-rate = "fast"`, /cannot use the rate "fast"/],
   [`catalog = ["a"]`, /catalog must be a text in quotes/],
   [`staging = file:/mnt/usb`, /./],
   [`staging = "file:/mnt`, /./],

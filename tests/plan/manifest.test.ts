@@ -30,12 +30,9 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
     maxLength: 8,
   }),
   references: fc.array(fc.record({ ...common, volume: fc.string() }), { maxLength: 4 }),
-  folders: fc.array(
-    fc.record({ path: common.path, mtime: common.mtime, folder: fc.constant(true as const) }),
-    {
-      maxLength: 3,
-    },
-  ),
+  folders: fc.array(fc.record({ path: common.path, mtime: common.mtime, folder: fc.constant(true) }), {
+    maxLength: 4,
+  }),
 }).map(({ files, references, folders }) => ({
   header: {
     format: MANIFEST_FORMAT,
@@ -49,7 +46,7 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
   },
   files,
   references,
-  folders,
+  folders: folders.map((folder) => ({ ...folder, folder: true as const })),
 }));
 
 test("a manifest that was written reads the same", () => {

@@ -74,8 +74,9 @@ function welcome(terminal: Terminal, { session }: OpenSession): void {
     [
       styled(terminal, "bold", `New home: ${root}`),
       `Your secret key: ${identity}`,
-      `  Without it nobody can read what is stored, you included. Print it with \`coldframe key show --secret\`,`,
-      `  keep the paper in a safe place, and a copy of the file away from this machine.`,
+      "  Without it nobody can read what is stored, you included. Print it with",
+      "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of",
+      "  the file away from this machine.",
       "",
     ].join("\n") + "\n",
   );
@@ -126,11 +127,8 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
   const cold = session.urls.cold;
   line(terminal, `Stored at ${cold}`);
   if (cold === `file:${homePaths(session.home.paths.root).store}`) {
-    line(
-      terminal,
-      "  This is on the same machine as the photos. To keep a copy elsewhere, give a store with --cold URL",
-    );
-    line(terminal, `  or in ${session.home.paths.config}.`);
+    line(terminal, "  This is on the same machine as the photos. To keep a copy elsewhere, name a");
+    line(terminal, `  store with --cold URL or in ${session.home.paths.config}.`);
   }
 }
 
