@@ -7,22 +7,39 @@ import type { Session } from "./session.ts";
 
 /**
  * What staging leaves free of a store's space: a twentieth, since on Drive mail needs it too and a full
- * account gets none; of large disks a gigabyte.
+ * account gets none; at most so many bytes.
  */
 const FREE_SHARE = 1 / 20;
 const FREE_AT_MOST = 1_000_000_000;
+/** Where volumes are in the same store, little is gained by leaving more than the snapshot needs. */
+const FREE_BESIDE_VOLUMES = 50_000_000;
 
 /**
- * Bytes that staged objects may still take in a store: what its quota leaves, and what the setting
- * `staging-limit` leaves; Infinity without either.
+ * Bytes that staged objects may still take in the staging store: what its quota leaves, and what the
+ * setting `staging-limit` leaves; Infinity without either, negative when they take too much already.
  */
 export async function stagingRoom(session: Session, store: Store): Promise<number> {
+  return Math.min(await quotaRoom(session, store), await limitRoom(session, store));
+}
+
+/**
+ * The same, as far as sealing volumes can make more of it: where volumes go to the same store, what is
+ * sealed takes no less room than before.
+ */
+export async function relievableRoom(session: Session, store: Store): Promise<number> {
+  return isShared(session) ? await limitRoom(session, store) : await stagingRoom(session, store);
+}
+
+/** Whether staging and the cold store are one. */
+export function isShared({ urls }: Session): boolean {
+  return urls.staging === urls.cold;
+}
+
+async function quotaRoom(session: Session, store: Store): Promise<number> {
   const usage = await store.usage();
   // An account without any space of its own tells why at the first upload, better than a number can.
-  const quota = usage === undefined || usage.limit === undefined || usage.limit === 0
-    ? Infinity
-    : usage.limit - usage.used - await kept(session, usage.limit);
-  return Math.max(0, Math.min(quota, await limitRoom(session, store)));
+  if (usage?.limit === undefined || usage.limit === 0) return Infinity;
+  return usage.limit - usage.used - await reserve(session, usage.limit);
 }
 
 async function limitRoom(session: Session, store: Store): Promise<number> {
@@ -34,9 +51,10 @@ async function limitRoom(session: Session, store: Store): Promise<number> {
 }
 
 /** The snapshot of the catalog must find room, or nothing could be tidied any more. */
-async function kept(session: Session, limit: number): Promise<number> {
+async function reserve(session: Session, limit: number): Promise<number> {
   const snapshot = await latestSnapshot(session.db);
-  return Math.max(Math.min(limit * FREE_SHARE, FREE_AT_MOST), (snapshot?.size ?? 0) * 2);
+  const most = isShared(session) ? FREE_BESIDE_VOLUMES : FREE_AT_MOST;
+  return Math.max(Math.min(limit * FREE_SHARE, most), (snapshot?.size ?? 0) * 2);
 }
 
 /** Whether a store that tells its space has room for so many bytes. */

@@ -6,8 +6,8 @@
  *   (`plan/early.ts`), its staged objects go after the snapshot, and what is kept is staged into the room that
  *   this makes. A file that staging could never hold goes straight into that volume.
  * - **A store that says it is full in the middle** has no room, whatever it said before: the same rule.
- * - **Where the cold store has no room for that volume either**, as much is staged as fits, and the run says
- *   what waits.
+ * - **Where the cold store has no room for that volume either**, or is the very same store, as much is staged
+ *   as fits, and the run says what waits.
  * - **A staging store that fails** is left alone for the rest of the run, and the run says so. Volumes are
  *   sealed all the same, full ones only: a sign-in that ended must not fill the cold store with small ones.
  *   The snapshot goes to the cold store then. Where both are one store, its failure ends the run.
@@ -21,7 +21,7 @@ import { splitEarly } from "../plan/early.ts";
 import type { PlanFile } from "../plan/plan.ts";
 import { signInEnd } from "../store/google/google.ts";
 import type { Store } from "../store/store.ts";
-import { hasRoomFor, stagingRoom } from "./room.ts";
+import { hasRoomFor, isShared, relievableRoom, stagingRoom } from "./room.ts";
 import type { FileProblem } from "./scan.ts";
 import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
@@ -115,12 +115,14 @@ export class StagingTier {
    */
   async stage(rest: readonly WaitingFile[], leaving: ReadonlySet<number>): Promise<StagingPlan> {
     const room = await this.#room();
-    if (room === undefined) return { early: [], keep: rest };
+    const relievable = await this.#try((store) => relievableRoom(this.#session, store));
+    if (room === undefined || relievable === undefined) return { early: [], keep: rest };
     const freed = await this.#freed(leaving);
-    const plan = await this.#split(rest, room + freed);
+    const plan = await this.#split(rest, relievable + freed);
     await this.#send(plan.keep, room);
+    if (this.#full === undefined || isShared(this.#session)) return plan;
     // Full, in spite of what it said: it has no room but what is about to be freed.
-    return this.#full === undefined ? plan : await this.#split(rest, freed);
+    return await this.#split(rest, freed);
   }
 
   /** Stages as much as fits. */
@@ -207,8 +209,7 @@ export class StagingTier {
   }
 
   #fail(error: unknown): void {
-    const { staging, cold } = this.#session.urls;
-    if (!(error instanceof StoreError) || staging === cold) throw error;
+    if (!(error instanceof StoreError) || isShared(this.#session)) throw error;
     this.#failure = error;
   }
 }

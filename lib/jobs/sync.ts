@@ -91,7 +91,6 @@ class Syncing {
   readonly #sealed: SealedVolume[] = [];
   readonly #changed = new Map<string, FileProblem>();
   #early = false;
-  #noRoom: Trouble | undefined;
   /** Whether the catalog knows more than the last snapshot, as far as the scan goes. */
   #scanned = false;
   /** Files staged and volumes sealed when the last snapshot was taken. */
@@ -126,17 +125,19 @@ class Syncing {
     const rest = contentsOf(await waitingFiles(db, home.box));
     const staged = await stagedContents(db);
     const waiting = rest.filter(({ content }) => staged.has(content));
+    const unstaged = rest.length - waiting.length;
     const { files, bytes, missing, lost, failure, full, endsSoon } = this.#staging.report();
+    const short = unstaged > 0 && this.#staging.isShort ? noRoom(this.#session) : undefined;
     return {
       staged: { files, bytes },
       sealed: this.#sealed,
       early: this.#early,
       changed: [...this.#changed.values()],
       waiting: { files: waiting.length, bytes: waiting.reduce((sum, file) => sum + file.size, 0) },
-      unstaged: rest.length - waiting.length,
+      unstaged,
       missing,
       lost,
-      stagingTrouble: troubleOf(failure ?? full) ?? this.#noRoom,
+      stagingTrouble: troubleOf(failure ?? full) ?? short,
       accessEnds: endsSoon,
       tidied: this.#tidied,
       snapshot: this.#snapshot,
@@ -187,7 +188,6 @@ class Syncing {
     const plan = await this.#staging.stage(rest, new Set(leaving.map(({ content }) => content)));
     if (plan.early.length === 0) return plan;
     if (!await this.#staging.canSeal(plan.early)) {
-      this.#noRoom = noRoom(this.#session);
       await this.#staging.stageMore(rest);
       return { early: [], keep: rest };
     }
@@ -253,11 +253,11 @@ export function planWaiting(
   });
 }
 
-function noRoom({ urls: { staging, cold } }: Session): Trouble {
-  const both = staging === cold ? `${staging} has no room` : `neither ${staging} nor ${cold} has room`;
+function noRoom({ urls }: Session): Trouble {
+  const message = `${urls.staging} has no room for all that waits`;
   const hint =
-    "Free some space, or name another store with --staging or --cold; the next run goes on from here.";
-  return { code: "store-full", message: `${both} for all that waits`, hint };
+    "Free some space there and in the cold store, or name others with --staging and --cold; the next run goes on from here.";
+  return { code: "store-full", message, hint };
 }
 
 function troubleOf(error: StoreError | undefined): Trouble | undefined {

@@ -15,7 +15,7 @@ import type { PlanFile } from "./plan.ts";
 
 /** What staging holds and can take, in bytes of staged objects. */
 export interface StagingSpace {
-  /** What it can still take; Infinity where there is no limit. */
+  /** What it can still take; Infinity where there is no limit, negative where it holds too much already. */
   readonly room: number;
   /** What a content takes, or would take. */
   objectSize(file: PlanFile): number;
@@ -41,7 +41,7 @@ export function splitEarly<F extends PlanFile>(files: readonly F[], space: Stagi
   if (sizeOf(files.filter(isNew), space) <= space.room) return { early: [], keep: files };
   const freed = sizeOf(files.filter((file) => space.isStaged(file)), space);
   const groups = groupCompanions(files);
-  let budget = (Math.max(0, space.room) + freed) * KEPT_SHARE;
+  let budget = (space.room + freed) * KEPT_SHARE;
   let cut = groups.length;
   for (; cut > 0; cut--) {
     budget -= sizeOf(groups[cut - 1]?.files ?? [], space);
