@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { authCommand } from "./commands/auth.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -34,6 +35,7 @@ const COMMANDS: readonly CommandMaker[] = [
   restoreCommand,
   uploadsCommand,
   keyCommand,
+  authCommand,
 ];
 
 /** Runs the program on this process: its arguments, streams and signals. */

@@ -12,6 +12,8 @@ export interface Config {
   readonly cold: string | undefined;
   /** The largest image, in bytes. */
   readonly volumeSize: number;
+  /** Bytes that staged files may take in all, or undefined for what the store has. */
+  readonly stagingLimit: number | undefined;
   /** Whether images carry the UDF bridge. */
   readonly udf: boolean;
   /** Folders that `sync` protects when none are named. */
@@ -77,9 +79,17 @@ const rate: Reader = (value, key) => {
   return value;
 };
 
+const space: Reader = (value, key) => {
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new RangeError(`${key} must be a size such as "10G"`);
+  }
+  return parseSize(String(value), key);
+};
+
 const KEYS: Readonly<Record<string, Reader>> = {
   "staging": text,
   "cold": text,
+  "staging-limit": space,
   "volume-size": size,
   "udf": flag,
   "sources": lines,
@@ -98,7 +108,7 @@ export function parseConfig(source: string, path: string): Config {
   const table = parseToml(source, path);
   const values: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(table)) {
-    const reader = KEYS[key];
+    const reader = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (reader === undefined) throw mistake(path, lineOf(source, key), unknownKey(key));
     values[key] = readValue(reader, value, key, path, lineOf(source, key));
   }
@@ -113,6 +123,7 @@ function fromValues(values: Record<string, unknown>): Config {
     staging: optionalText(values["staging"]),
     cold: optionalText(values["cold"]),
     volumeSize: typeof values["volume-size"] === "number" ? values["volume-size"] : DEFAULT_VOLUME_SIZE,
+    stagingLimit: typeof values["staging-limit"] === "number" ? values["staging-limit"] : undefined,
     udf: values["udf"] !== false,
     sources: texts(values["sources"]),
     ignore: texts(values["ignore"]),
@@ -211,6 +222,10 @@ ${
 # Where new files wait, encrypted one by one, until a volume is full.
 # A folder: "file:/mnt/usb/store"
 ${setting("staging", choices.staging, "file:/mnt/usb/store")}
+
+# The most that waiting files may take there; without it, what the store has, but for a little that is left
+# free. When they would take more, the oldest of them are made into a volume before it is full.
+# staging-limit = "10G"
 
 # Where volumes are kept for good.
 ${setting("cold", choices.cold, "file:/mnt/usb/store")}

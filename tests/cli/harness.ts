@@ -12,12 +12,15 @@ export interface Result {
   readonly err: string;
 }
 
+/** What a user types; where that depends on what the screen shows, a function of standard error so far. */
+export type Answer = string | ((shown: string) => Promise<string>);
+
 /** A user with a folder, a home below it, and hands on a keyboard. */
 export class User {
   readonly folder: string;
   readonly home: string;
   /** Answers to the questions that come; none means that there is no terminal. */
-  answers: string[] | undefined;
+  answers: Answer[] | undefined;
   env: Record<string, string> = {};
   /** ms since 1970; undefined for the real time. */
   clock: number | undefined;
@@ -44,10 +47,11 @@ export class User {
       interactive: this.answers !== undefined,
       colour: false,
       env: { COLDFRAME_HOME: this.home, ...this.env },
-      ask: (question, { secret = false } = {}) => {
-        const answer = this.answers?.shift();
+      ask: async (question, { secret = false } = {}) => {
+        const next = this.answers?.shift();
+        const answer = typeof next === "function" ? await next(err.join("")) : next;
         err.push(`${question}${secret ? "" : answer ?? ""}\n`); // as the screen shows it
-        return Promise.resolve(answer);
+        return answer;
       },
       now: () => this.clock ?? Date.now(),
       signal: this.signal,

@@ -29,6 +29,8 @@ const COMMANDS = [
   ["key", "show"],
   ["key", "add"],
   ["key", "protect"],
+  ["auth"],
+  ["auth", "google"],
 ];
 
 for (const command of COMMANDS) {
