@@ -15,6 +15,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly CommandMaker[] = [
   syncCommand,
   scanCommand,
   packCommand,
+  uploadCommand,
   lsCommand,
   treeCommand,
   findCommand,

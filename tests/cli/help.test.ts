@@ -10,6 +10,7 @@ const COMMANDS = [
   ["sync"],
   ["scan"],
   ["pack"],
+  ["upload"],
   ["ls"],
   ["ls", "files"],
   ["ls", "dirs"],
