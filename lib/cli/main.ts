@@ -9,6 +9,7 @@ import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { packCommand } from "./commands/pack.ts";
+import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -29,6 +30,7 @@ const COMMANDS: readonly CommandMaker[] = [
   findCommand,
   statusCommand,
   restoreCommand,
+  recoverCommand,
   keyCommand,
 ];
 

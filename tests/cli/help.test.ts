@@ -22,6 +22,7 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["recover"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
