@@ -5,8 +5,8 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { decryptAccess } from "../../age/access.ts";
-import { readHeader, type Unlock } from "../../age/header.ts";
-import { plainSize } from "../../age/payload.ts";
+import { openHeader, readHeader, type Unlock } from "../../age/header.ts";
+import { payloadSize, plainSize } from "../../age/payload.ts";
 import { decryptBytes } from "../../age/stream.ts";
 import { type Bytes, collect } from "../../bytes.ts";
 import { addStoredVolume, type RecoveredFile, type RecoveredVolume } from "../../catalog/recovered.ts";
@@ -23,6 +23,7 @@ import type { RandomAccess } from "../../types.ts";
 import { manifestKey } from "../object-keys.ts";
 import { inParallel } from "../pool.ts";
 import { objectAccess } from "../restore/object-access.ts";
+import { buildVolume, type VolumeDraft } from "../volume.ts";
 import { type Problem, problemOf } from "./problems.ts";
 import { type FoundObject, type ListedStore, objectsLike } from "./stores.ts";
 
@@ -51,14 +52,12 @@ export function storedVolumes(stores: readonly ListedStore[]): FoundObject[] {
   return objectsLike(stores, VOLUME);
 }
 
-/** A listing is read whole; the volumes side by side hold no more than this, in bytes of their objects. */
-const BUDGET = 64 * 1024 * 1024;
-
 /**
  * Reads the listings of volumes, oldest volume first. A volume whose manifest cannot be used is looked into;
  * one that cannot be read either is told.
  *
- * @throws ColdframeError `key-wrong` when there were manifests, and the key opened none; StoreError
+ * @param volumes those of one key are copies of one volume: the first good one counts
+ * @throws StoreError
  */
 export async function readManifests(
   stores: readonly ListedStore[],
@@ -67,11 +66,14 @@ export async function readManifests(
   onProblem: (problem: Problem) => void,
 ): Promise<FoundManifest[]> {
   const found: FoundManifest[] = [];
-  const limits = { width: 8, budget: BUDGET, cost: () => 1024 * 1024 };
-  await inParallel(volumes, limits, async (object) => {
-    const manifest = await fromManifests(stores, object, unlock, onProblem) ??
-      await told(object, () => fromVolume(object, unlock), onProblem);
-    if (manifest !== undefined) found.push(manifest);
+  const copies = Map.groupBy(volumes, ({ info }) => info.key);
+  await inParallel(copies, { width: 8, budget: 8, cost: () => 1 }, async ([key, objects]) => {
+    const listing = await fromManifests(stores, key, unlock, onProblem);
+    for (const object of objects) {
+      const read = () => listing === undefined ? fromVolume(object, unlock) : prove(object, listing, unlock);
+      const manifest = await told(object, read, onProblem);
+      if (manifest !== undefined) return void found.push(manifest);
+    }
   });
   return found.sort((a, b) => a.created - b.created || (a.object.info.key < b.object.info.key ? -1 : 1));
 }
@@ -90,46 +92,80 @@ async function told<T>(
   }
 }
 
+/** A manifest object that was opened. */
+interface Listing {
+  readonly manifest: Manifest;
+  readonly packed: Uint8Array;
+  /** Bytes of its age header. */
+  readonly headerSize: number;
+}
+
 /** The listing of a volume from its manifest object, in whichever store it is. */
 async function fromManifests(
   stores: readonly ListedStore[],
-  object: FoundObject,
+  volume: string,
   unlock: Unlock,
   onProblem: (problem: Problem) => void,
-): Promise<FoundManifest | undefined> {
-  const key = manifestKey(nameOfVolume(object.info.key) ?? "");
+): Promise<Listing | undefined> {
+  const key = manifestKey(nameOfVolume(volume) ?? "");
   for (const { store, objects } of stores) {
     const info = objects.get(key);
     if (info === undefined) continue;
-    const manifest = { store, info };
-    const read = await told(manifest, () => fromManifest(object, manifest, unlock), onProblem);
+    const read = await told({ store, info }, async () => {
+      const sealed = await collect(store.read(key));
+      const { headerSize } = await openHeader(sealed, unlock, key);
+      const packed = await decryptBytes(sealed, unlock, key);
+      return { packed, headerSize, manifest: parseNamed(unpack(packed, key), volume) };
+    }, onProblem);
     if (read !== undefined) return read;
   }
   return undefined;
 }
 
 /**
- * A manifest is sealed right after its volume for the same recipients, so that their age headers are of one
- * size: a volume that must not be touched, as it is archived, is then still known to the byte. Where that
- * does not come out, the header of the volume itself is read.
+ * Proves that an object is as large as its manifest makes it. An image is a function of its manifest, and
+ * both are sealed for the same keys one after the other, with age headers of one size: so this needs nothing
+ * of a volume that may be archived. Where it does not come out, as another version laid out the image, the
+ * end of the volume is read: only a whole one has an end that decrypts as one.
  */
-async function fromManifest(
-  object: FoundObject,
-  { store, info }: FoundObject,
-  unlock: Unlock,
-): Promise<FoundManifest> {
-  const sealed = await collect(store.read(info.key));
-  const { headerSize } = await readHeader(bytesAccess(sealed), unlock, info.key);
-  const packed = await decryptBytes(sealed, unlock, info.key);
-  const manifest = parseNamed(unpack(packed, info.key), object);
-  if (fits(manifest, object, headerSize)) {
+async function prove(object: FoundObject, listing: Listing, unlock: Unlock): Promise<FoundManifest> {
+  const { manifest, packed, headerSize } = listing;
+  const { key, size } = object.info;
+  if (isSizeOf(manifest, size - headerSize)) {
     return foundManifest(object, "manifest", manifest, headerSize, packed);
   }
-  const own = await readHeader(volumeAccess(object), unlock, object.info.key);
-  if (fits(manifest, object, own.headerSize)) {
+  const own = await readHeader(volumeAccess(object), unlock, key);
+  const image = await decryptAccess(volumeAccess(object), unlock, key);
+  if (manifest.files.every((file) => file.offset + file.size <= image.size)) {
     return foundManifest(object, "manifest", manifest, own.headerSize, packed);
   }
-  throw new ColdframeError("damaged", `${object.info.key} is not of the size that its manifest asks for`);
+  throw new ColdframeError("damaged", `${key} is too small for what its manifest names`);
+}
+
+/** Whether the image of a manifest, as this version lays it out, takes so many bytes when it is encrypted. */
+function isSizeOf(manifest: Manifest, size: number): boolean {
+  return [true, false].some((udf) => {
+    const { image, offsets } = buildVolume(draftOf(manifest, udf));
+    return payloadSize(image.size) === size && manifest.files.every((file, i) => file.offset === offsets[i]);
+  });
+}
+
+function draftOf({ header, files, references, folders }: Manifest, udf: boolean): VolumeDraft {
+  const restored = <T extends { readonly mtime: string; readonly mode: string }>(file: T) => ({
+    ...file,
+    mtime: Date.parse(file.mtime),
+    mode: parseInt(file.mode, 8),
+  });
+  return {
+    name: header.volume,
+    archive: header.archive,
+    box: header.box,
+    created: Date.parse(header.created),
+    udf,
+    files: files.map((file) => ({ ...restored(file), content: 0 })), // ids of the catalog play no part
+    references: references.map(restored),
+    folders: folders.map(({ path, mtime }) => ({ path, mtime: Date.parse(mtime) })),
+  };
 }
 
 /** The listing that stands in the volume: a few ranges of it are read. */
@@ -144,7 +180,7 @@ async function fromVolume(object: FoundObject, unlock: Unlock): Promise<FoundMan
     parts.push(await image.readAt(offset, length));
   }
   const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-  const manifest = parseNamed(bytes, object);
+  const manifest = parseNamed(bytes, key);
   return foundManifest(object, "volume", manifest, headerSize, gzipSync(bytes));
 }
 
@@ -163,13 +199,6 @@ function volumeAccess({ store, info }: FoundObject): RandomAccess {
   return objectAccess(store, info.key, info.size);
 }
 
-function bytesAccess(bytes: Bytes): RandomAccess {
-  return {
-    size: bytes.length,
-    readAt: (offset, length) => Promise.resolve(bytes.slice(offset, offset + length)),
-  };
-}
-
 function unpack(packed: Uint8Array, key: string): Uint8Array {
   try {
     return gunzipSync(packed);
@@ -181,22 +210,11 @@ function unpack(packed: Uint8Array, key: string): Uint8Array {
 }
 
 /** A listing that stands under another volume's name says nothing about this one. */
-function parseNamed(bytes: Uint8Array, { info }: FoundObject): Manifest {
+function parseNamed(bytes: Uint8Array, key: string): Manifest {
   const manifest = parseManifest(new TextDecoder().decode(bytes));
   const { volume, created } = manifest.header;
-  if (volume === nameOfVolume(info.key) && !Number.isNaN(Date.parse(created))) return manifest;
-  throw new ColdframeError("damaged", `${info.key} is listed as ${JSON.stringify(volume)}, of ${created}`);
-}
-
-/** Whether an object of that size can hold an image with these files: images are whole sectors (ECMA-119 6.1). */
-function fits({ files }: Manifest, { info }: FoundObject, headerSize: number): boolean {
-  try {
-    const size = plainSize(info.size - headerSize);
-    return size % 2048 === 0 && files.every((file) => file.offset + file.size <= size);
-  } catch (error) {
-    if (error instanceof ColdframeError) return false;
-    throw error;
-  }
+  if (volume === nameOfVolume(key) && !Number.isNaN(Date.parse(created))) return manifest;
+  throw new ColdframeError("damaged", `${key} is listed as ${JSON.stringify(volume)}, of ${created}`);
 }
 
 /** Adds a volume and all that it names to the catalog. */

@@ -318,6 +318,7 @@ class Recovering {
       const key = volumeKey(name);
       if (told.has(key) || info.key !== manifestKey(name)) continue;
       if (this.stores.some(({ objects }) => objects.has(key))) continue;
+      told.add(key);
       if (await findVolume(db, name) === undefined) gone.push({ store: store.url, key, found: "nothing" });
     }
     return gone;

@@ -1,12 +1,12 @@
 /** Staged objects that the catalog does not know: some can be named by the contents that it misses. */
 
+import { createHash } from "node:crypto";
 import { readHeader, type Unlock } from "../../age/header.ts";
 import { payloadSize } from "../../age/payload.ts";
 import type { ArchiveIdentity } from "../../catalog/catalog.ts";
 import type { Database } from "../../catalog/database.ts";
 import { type HomelessContent, homelessContents, recordedObjects } from "../../catalog/reconcile.ts";
 import { addStaged, type StagedObject } from "../../catalog/staged.ts";
-import { createHash } from "node:crypto";
 import { stagedKey } from "../object-keys.ts";
 import { objectAccess } from "../restore/object-access.ts";
 import { type Problem, problemOf } from "./problems.ts";

@@ -54,15 +54,12 @@ export async function listStores(stores: readonly Store[]): Promise<ListedStore[
   });
 }
 
-/** The objects of a kind in all stores, one of each key, by key. */
+/** The objects of a kind in all stores, by key; those of one key in the order of the stores. */
 export function objectsLike(stores: readonly ListedStore[], pattern: RegExp): FoundObject[] {
-  const found = new Map<string, FoundObject>();
-  for (const { store, objects } of stores) {
-    for (const info of objects.values()) {
-      if (pattern.test(info.key) && !found.has(info.key)) found.set(info.key, { store, info });
-    }
-  }
-  return [...found.values()].sort((a, b) => a.info.key < b.info.key ? -1 : 1);
+  const found = stores.flatMap(({ store, objects }) =>
+    [...objects.values()].filter(({ key }) => pattern.test(key)).map((info) => ({ store, info }))
+  );
+  return found.sort((a, b) => a.info.key === b.info.key ? 0 : a.info.key < b.info.key ? -1 : 1);
 }
 
 /** The store that holds an object of that size: the preferred one, if it does. */
