@@ -249,8 +249,15 @@ function insertFiles(volume: string, files: readonly VolumeFile[]): Statement[] 
 /**
  * Marks a volume stored: from here on its contents count as safe in the cold store. One transaction
  * (DESIGN §5 step 7), which also ends its upload and erases the file key.
+ *
+ * @param checksum null where nobody knows any more what was sent: after a recovery
  */
-export async function markStored(db: Database, id: number, checksum: string, now: number): Promise<void> {
+export async function markStored(
+  db: Database,
+  id: number,
+  checksum: string | null,
+  now: number,
+): Promise<void> {
   await db.write(storedStatements(id, checksum, now));
 }
 
@@ -274,7 +281,7 @@ export async function markUploaded(
   ]);
 }
 
-function storedStatements(id: number, checksum: string, now: number): Statement[] {
+function storedStatements(id: number, checksum: string | null, now: number): Statement[] {
   return [
     {
       sql: "UPDATE volumes SET state = 'stored', stored = ?, checksum = ? WHERE id = ?",

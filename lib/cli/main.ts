@@ -10,6 +10,7 @@ import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { packCommand } from "./commands/pack.ts";
+import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -34,6 +35,7 @@ const COMMANDS: readonly CommandMaker[] = [
   statusCommand,
   restoreCommand,
   uploadsCommand,
+  recoverCommand,
   keyCommand,
   authCommand,
 ];

@@ -25,6 +25,7 @@ const COMMANDS = [
   ["restore"],
   ["uploads"],
   ["uploads", "abort"],
+  ["recover"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
