@@ -3,6 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { ColdframeError, systemCode } from "../errors.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -29,6 +30,7 @@ export function processTerminal(): Terminal & { close(): void } {
     colour: live && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb",
     env: process.env,
     ask: (question, options) => ask(question, options?.secret ?? false, stop.signal),
+    input: () => text(process.stdin),
     now: () => Date.now(),
     signal: stop.signal,
     close() {

@@ -25,6 +25,7 @@ const COMMANDS = [
   ["key"],
   ["key", "show"],
   ["key", "add"],
+  ["key", "kit"],
   ["key", "protect"],
 ];
 
