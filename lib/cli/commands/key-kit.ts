@@ -34,7 +34,17 @@ export function keyKitCommand(context: CommandContext): Command {
       new Option("--verify", "check a key typed from the paper, or scanned, given on standard input")
         .conflicts(["out", "identity"]),
     )
-    .action((flags: Flags) => flags.verify === true ? verify(context, flags) : write(context, flags));
+    .allowExcessArguments() // to refuse them without showing them: they may be the key
+    .action((flags: Flags, { args }: Command) => {
+      if (args.length > 0) throw onCommandLine();
+      return flags.verify === true ? verify(context, flags) : write(context, flags);
+    });
+}
+
+function onCommandLine(): ColdframeError {
+  return new ColdframeError("usage", "`key kit` takes no key on the command line, where others can see it", {
+    hint: "Run `coldframe key kit --verify` and type the key, or give it on standard input.",
+  });
 }
 
 async function write({ terminal, finish }: CommandContext, flags: Flags): Promise<void> {
