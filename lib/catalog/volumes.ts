@@ -394,3 +394,13 @@ export async function isStoreKnown(db: Database, store: string): Promise<boolean
   );
   return found !== undefined;
 }
+
+/** The URL of every store that holds something for good, or that single files wait in. */
+export function knownStores(db: Database): Promise<string[]> {
+  return db.all(
+    `SELECT store FROM volumes WHERE state = 'stored' UNION SELECT store FROM staged
+      UNION SELECT store FROM snapshots ORDER BY store`,
+    [],
+    (row) => row.text("store"),
+  );
+}

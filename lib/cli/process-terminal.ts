@@ -3,6 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { ColdframeError, systemCode } from "../errors.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -32,6 +33,7 @@ export function processTerminal(): Terminal & { close(): void } {
       const interrupt = () => onSignal("SIGINT");
       return ask(question, { secret: options?.secret ?? false, signal: stop.signal, interrupt });
     },
+    input: () => text(process.stdin),
     now: () => Date.now(),
     signal: stop.signal,
     close() {

@@ -188,6 +188,7 @@ async function openOnce(
   });
 }
 
-function defaultStore(home: Home): string {
+/** The store of a home whose settings name none. */
+export function defaultStore(home: Home): string {
   return `file:${home.paths.store}`;
 }

@@ -29,6 +29,7 @@ const COMMANDS = [
   ["key"],
   ["key", "show"],
   ["key", "add"],
+  ["key", "kit"],
   ["key", "protect"],
   ["auth"],
   ["auth", "google"],
