@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { costCommand } from "./commands/cost.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -29,6 +30,7 @@ const COMMANDS: readonly CommandMaker[] = [
   findCommand,
   statusCommand,
   restoreCommand,
+  costCommand,
   keyCommand,
 ];
 

@@ -22,6 +22,7 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["cost"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
