@@ -52,14 +52,16 @@ export interface Advice {
   readonly cheapest: number;
 }
 
-/** Compares volume sizes. */
+/** Compares volume sizes; `candidates` in bytes, smallest first. */
 export function adviseVolumeSize(
   prices: Prices,
   volumeClass: ClassPrices,
   what: AdviceCase,
   candidates: readonly number[] = CANDIDATE_SIZES,
 ): Advice {
-  const sizes = candidates.map((size) => sizeCost(prices, volumeClass, what, size));
+  // Beyond the first size that holds everything there is nothing to compare.
+  const useful = candidates.filter((_, i) => i === 0 || (candidates[i - 1] ?? 0) < what.bytes);
+  const sizes = useful.map((size) => sizeCost(prices, volumeClass, what, size));
   const best = sizes.reduce((best, next) => next.total.compare(best.total) <= 0 ? next : best);
   return { years: what.years, photosPerYear: what.photosPerYear, sizes, cheapest: best.size };
 }

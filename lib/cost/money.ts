@@ -94,9 +94,10 @@ const SMALLEST_DECIMALS = 9;
 export function formatMoney(amount: Money, currency: string): string {
   const sign = currency === "USD" ? "$" : `${currency} `;
   if (amount.isZero() || amount.compare(Money.parse("0.01")) >= 0) return sign + amount.toFixed(2);
-  for (let decimals = 3; decimals <= SMALLEST_DECIMALS; decimals++) {
+  for (let decimals = 4; decimals <= SMALLEST_DECIMALS; decimals++) {
     const text = amount.toFixed(decimals);
-    if (/^0\.0*[1-9]\d$/.test(text)) return sign + text.replace(/0$/, "");
+    // Three digits come of 0.00996, which is a cent when rounded.
+    if (/^0\.0*[1-9]\d{1,2}$/.test(text)) return sign + text.replace(/0+$/, "");
   }
   return `under ${sign}${Money.parse("0.00000001").toFixed(8)}`;
 }
