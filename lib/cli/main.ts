@@ -5,6 +5,7 @@ import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { authCommand } from "./commands/auth.ts";
+import { costCommand } from "./commands/cost.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly CommandMaker[] = [
   restoreCommand,
   uploadsCommand,
   recoverCommand,
+  costCommand,
   keyCommand,
   authCommand,
 ];

@@ -24,6 +24,8 @@ export interface Config {
   readonly catalog: string | undefined;
   /** How fast to send, by the hour; undefined for no limit. */
   readonly limitRate: RateSchedule | undefined;
+  /** A file of prices, from the home if relative; undefined for `<home>/prices.json` where that is there. */
+  readonly prices: string | undefined;
 }
 
 /** 5 GB: fits any cloud's single-copy limits, thaws in one go, and is one request a month for most families. */
@@ -96,6 +98,7 @@ const KEYS: Readonly<Record<string, Reader>> = {
   "ignore": lines,
   "catalog": text,
   "limit-rate": rate,
+  "prices": text,
 };
 
 /**
@@ -129,6 +132,7 @@ function fromValues(values: Record<string, unknown>): Config {
     ignore: texts(values["ignore"]),
     catalog: optionalText(values["catalog"]),
     limitRate: typeof values["limit-rate"] === "string" ? parseRate(values["limit-rate"]) : undefined,
+    prices: optionalText(values["prices"]),
   };
 }
 
@@ -242,6 +246,9 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 
 # How fast to send, in bytes per second, all stores together; by the hour of the day if you like.
 # limit-rate = "08:00-23:00 500k, else 2M"
+
+# What your provider charges, for \`coldframe cost\`; see docs/COST.md.
+# prices = "prices.json"
 
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"

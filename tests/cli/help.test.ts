@@ -26,6 +26,7 @@ const COMMANDS = [
   ["uploads"],
   ["uploads", "abort"],
   ["recover"],
+  ["cost"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
