@@ -18,6 +18,7 @@ test("an empty file is the defaults", () => {
     catalog: undefined,
     limitRate: undefined,
     stagingLimit: undefined,
+    prices: undefined,
   });
 });
 
@@ -32,6 +33,7 @@ ignore = ["*.tmp"]
 catalog = "libsql://photos.example.org"
 limit-rate = "2M"
 staging-limit = "10G"
+prices = "prices.json"
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -43,6 +45,7 @@ staging-limit = "10G"
     catalog: "libsql://photos.example.org",
     limitRate: { otherwise: 2_000_000, windows: [] },
     stagingLimit: 10_000_000_000,
+    prices: "prices.json",
   });
 });
 
