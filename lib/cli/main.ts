@@ -5,6 +5,7 @@ import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { authCommand } from "./commands/auth.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -34,6 +35,7 @@ const COMMANDS: readonly CommandMaker[] = [
   statusCommand,
   restoreCommand,
   uploadsCommand,
+  doctorCommand,
   keyCommand,
   authCommand,
 ];

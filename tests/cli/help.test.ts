@@ -25,6 +25,7 @@ const COMMANDS = [
   ["restore"],
   ["uploads"],
   ["uploads", "abort"],
+  ["doctor"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
