@@ -17,6 +17,7 @@ test("an empty file is the defaults", () => {
     ignore: [],
     catalog: undefined,
     limitRate: undefined,
+    stagingLimit: undefined,
   });
 });
 
@@ -30,6 +31,7 @@ sources = ["/home/me/Pictures", "/home/me/Videos"]
 ignore = ["*.tmp"]
 catalog = "libsql://photos.example.org"
 limit-rate = "2M"
+staging-limit = "10G"
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -40,6 +42,7 @@ limit-rate = "2M"
     ignore: ["*.tmp"],
     catalog: "libsql://photos.example.org",
     limitRate: { otherwise: 2_000_000, windows: [] },
+    stagingLimit: 10_000_000_000,
   });
 });
 
