@@ -6,6 +6,7 @@ import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -38,6 +39,7 @@ const COMMANDS: readonly CommandMaker[] = [
   uploadsCommand,
   recoverCommand,
   costCommand,
+  doctorCommand,
   keyCommand,
   authCommand,
 ];

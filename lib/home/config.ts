@@ -232,6 +232,8 @@ ${setting("staging", choices.staging, "file:/mnt/usb/store")}
 # staging-limit = "10G"
 
 # Where volumes are kept for good.
+# A bucket: "s3://bucket/prefix?region=eu-central-1&class=DEEP_ARCHIVE"; with &lock=365d nobody can delete
+# a volume for a year. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws.
 ${setting("cold", choices.cold, "file:/mnt/usb/store")}
 
 # The size of a volume: k, M, G are powers of 1000, Ki, Mi, Gi powers of 1024.

@@ -27,6 +27,7 @@ const COMMANDS = [
   ["uploads", "abort"],
   ["recover"],
   ["cost"],
+  ["doctor"],
   ["key"],
   ["key", "show"],
   ["key", "add"],

@@ -12,6 +12,7 @@ import {
   EXIT,
   type GlobalFlags,
   limitRateOption,
+  lockOption,
   newCommand,
   type StoreFlags,
   volumeSizeOption,
@@ -40,6 +41,7 @@ export function syncCommand(context: CommandContext): Command {
     .argument("[dir...]", "folders to protect; without any, those protected so far")
     .addOption(volumeSizeOption())
     .addOption(limitRateOption())
+    .addOption(lockOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")

@@ -9,6 +9,7 @@ import {
   EXIT,
   type GlobalFlags,
   limitRateOption,
+  lockOption,
   newCommand,
   type StoreFlags,
   withSession,
@@ -33,6 +34,7 @@ export function uploadCommand(context: CommandContext): Command {
     .option("--plain", "send .iso files as they are, unencrypted")
     .option("--force", "give up what was sent of a file before, and begin again")
     .addOption(limitRateOption())
+    .addOption(lockOption())
     .action((files: string[], flags: Flags) => run(context, files, flags));
 }
 
