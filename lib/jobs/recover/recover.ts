@@ -20,7 +20,7 @@ import { dropPlanned, findVolume, listVolumes, markStored } from "../../catalog/
 import { ColdframeError } from "../../errors.ts";
 import { makeFolder, makePrivateFile } from "../../files.ts";
 import { renderConfig } from "../../home/config.ts";
-import { homeError, homePaths, makeHome } from "../../home/home.ts";
+import { type Home, homeError, homePaths, makeHome, type NewHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
 import type { StoreContext } from "../../store/context.ts";
 import type { Store } from "../../store/store.ts";
@@ -101,7 +101,7 @@ export async function recover(request: RecoverRequest): Promise<RecoverReport> {
       await lock.release();
     }
   } catch (error) {
-    if (made && !await isThere(homePaths(root).unfinished) && !await isThere(homePaths(root).box)) {
+    if (made) {
       await rm(join(root, "lock.db"), { force: true });
       await rmdir(root).catch(() => {}); // not empty: somebody else's files came in between
     }
@@ -141,23 +141,37 @@ async function makeRoot(root: string): Promise<boolean> {
 async function recoverLocked(request: RecoverRequest): Promise<RecoverReport> {
   const { root, context } = request;
   await assertNoHome(root); // another run may have made one meanwhile
-  const scratch = join(root, `recovered-${randomBytes(4).toString("hex")}.db`);
+  const scratch = join(root, "recovered.db");
   try {
+    await removeDatabase(scratch); // of a run that was killed
     const stores = await openStores(request.stores, context);
     const key = await request.key(stores);
     const recovering = new Recovering(request, await listStores(stores), { identities: key.identities });
     const found = await recovering.catalogAt(scratch);
     const choices = storeChoices(request, recovering.stores);
-    const home = await makeHome(root, {
+    const home = await makeWhole(root, {
       box: request.box ?? randomBytes(8).toString("hex"),
       identity: request.keepIdentity ? key.text : undefined,
       recipients: key.recipients,
       config: renderConfig(choices),
-    }, (paths) => rename(scratch, paths.catalog));
+    }, scratch);
     const identity = request.keepIdentity ? home.paths.identity : undefined;
     return { home: root, box: home.box, recipients: home.recipients, identity, ...choices, ...found };
   } finally {
     await removeDatabase(scratch);
+  }
+}
+
+/** Makes the home, or leaves no part of one: there was none before, so each that is there was made here. */
+async function makeWhole(root: string, contents: NewHome, catalog: string): Promise<Home> {
+  try {
+    return await makeHome(root, contents, (paths) => rename(catalog, paths.catalog));
+  } catch (error) {
+    const paths = homePaths(root);
+    // Best effort: what stood in the way is the error to tell. The folder of keys may hold those of a store.
+    for (const part of PARTS) await rm(paths[part], { force: true }).catch(() => {});
+    await rmdir(paths.keys).catch(() => {});
+    throw error;
   }
 }
 
@@ -216,6 +230,7 @@ class Recovering {
 
   #note(problem: Problem): void {
     this.#problems.push(problem);
+    if (problem.code === "key-wrong") return; // of all objects, if it is the wrong one: said once, at the end
     this.#request.report.warn(`${problem.store}: ${problem.reason}`);
   }
 
