@@ -35,7 +35,7 @@ async function archive(user: User): Promise<void> {
   await put(user, "Photos/empty.txt", "");
   await put(user, "Photos/copy of 1.HEIC", pseudoRandom(300_000, 1), "1999-12-31T23:59:59.999Z");
   await mkdir(user.path("Photos/nothing in it"));
-  await user.ok("init", "--cold", storeOf(user), "--staging", storeOf(user), "--classic", "--yes");
+  await user.ok("init", "--cold", storeOf(user), "--staging", storeOf(user), "--yes");
   await copyFile(user.path("home/keys/identity.txt"), user.path("key.txt"));
   user.clock = Date.parse("2026-01-01T00:00:00Z");
   await user.ok("sync", user.path("Photos"), "--seal");
@@ -81,6 +81,13 @@ async function recover(user: User, code: number, ...flags: string[]): Promise<Re
   return { ...report };
 }
 
+/** The code of the error that a recovery must end with. */
+async function refusal(user: User, ...flags: string[]): Promise<string> {
+  const { code, out } = await user.run("recover", storeOf(user), "--json", ...flags);
+  assert.equal(code, 1);
+  return JSON.parse(out).error.code;
+}
+
 async function assertAllBack(user: User): Promise<void> {
   await user.ok("restore", "**", "--to", user.path("out"));
   assert.deepEqual(await contents(user.path("out")), await contents(user.path("before")));
@@ -101,10 +108,10 @@ async function newest(user: User, prefix: string): Promise<string> {
   return last;
 }
 
-/** Turns one bit in the middle of a file. */
+/** Turns one bit of the payload of an object. */
 async function damage(path: string): Promise<void> {
   const bytes = await readFile(path);
-  bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 20) ^ 1, bytes.length - 20);
   await writeFile(path, bytes);
 }
 
@@ -228,18 +235,10 @@ test("the wrong key opens nothing and leaves no home behind", () =>
   withUser(async (user) => {
     await archive(user);
     await disaster(user);
-    await user.ok("init", "--classic", "--yes", "--home", user.path("other"));
+    await user.ok("init", "--yes", "--home", user.path("other"));
     for (const gone of [[], ["catalog"], ["manifests"]]) {
       await removeAll(user, ...gone);
-      const { code, out } = await user.run(
-        "recover",
-        storeOf(user),
-        "--identity",
-        user.path("other/keys/identity.txt"),
-        "--json",
-      );
-      assert.equal(code, 1);
-      assert.equal(JSON.parse(out).error.code, "key-wrong");
+      assert.equal(await refusal(user, "--identity", user.path("other/keys/identity.txt")), "key-wrong");
       await assert.rejects(stat(user.home), { code: "ENOENT" });
     }
   }));
@@ -251,8 +250,7 @@ test("the passphrase alone recovers, and the key stays protected in the new home
     await user.ok("key", "protect", "--work-factor", "10", "--to-store");
     await disaster(user);
     user.env = { COLDFRAME_PASSPHRASE: "wrong horse" };
-    const wrong = await user.run("recover", storeOf(user), "--passphrase", "--json");
-    assert.equal(JSON.parse(wrong.out).error.code, "passphrase");
+    assert.equal(await refusal(user, "--passphrase"), "passphrase");
     await assert.rejects(stat(user.home), { code: "ENOENT" });
     user.env = { COLDFRAME_PASSPHRASE: "correct horse" };
     await user.ok("recover", storeOf(user), "--passphrase");
@@ -272,6 +270,57 @@ test("a home that exists is not touched", () =>
     assert.match(err, /already holds a coldframe home/);
     assert.deepEqual(await contents(user.path("home")), before);
   }));
+
+test("what a killed recovery left is cleared, and other files in the folder stay", () =>
+  withUser(async (user) => {
+    await archive(user);
+    await disaster(user);
+    await put(user, "home/recovered.db", "half a catalog");
+    await put(user, "home/keys/google.json", "{}");
+    await recover(user, 0);
+    const names = await readdir(user.home);
+    assert.deepEqual(names.sort(), ["box", "catalog.db", "config.toml", "keys", "lock.db"]);
+    assert.equal(await readFile(user.path("home/keys/google.json"), "utf8"), "{}");
+    await assertAllBack(user);
+  }));
+
+test("where the home cannot be written, no part of one stays", () =>
+  withUser(async (user) => {
+    await archive(user);
+    await disaster(user);
+    await put(user, "home/keys", "a file in the way");
+    assert.equal(await refusal(user, "--identity", user.path("key.txt")), "home");
+    assert.deepEqual((await readdir(user.home)).sort(), ["keys", "lock.db"]);
+  }));
+
+test("volumes of another archive in the same store are left out and named", () =>
+  withUser(async (user) => {
+    await archive(user);
+    await disaster(user);
+    await put(user, "Others/theirs.jpg", pseudoRandom(1000, 40));
+    const home = user.path("home2");
+    const stores = ["--cold", storeOf(user), "--staging", storeOf(user)];
+    await user.ok(
+      "init",
+      "--home",
+      home,
+      ...stores,
+      "--recipient",
+      await recipientOf(user),
+      "--no-identity",
+      "--yes",
+    );
+    user.clock = Date.parse("2025-12-01T00:00:00Z");
+    await user.ok("sync", "--home", home, user.path("Others"), "--seal");
+    const report = await recover(user, 3);
+    assert.equal((report["foreign"] as unknown[]).length, 1);
+    await assertAllBack(user);
+  }));
+
+async function recipientOf(user: User): Promise<string> {
+  const [, recipient = ""] = /public key: (age1\S+)/.exec(await readFile(user.path("key.txt"), "utf8")) ?? [];
+  return recipient;
+}
 
 test("--no-keep-identity leaves only the public key in the home", () =>
   withUser(async (user) => {
@@ -339,15 +388,7 @@ for (const cut of [1, 200, 65_552]) {
       await removeAll(user, "catalog");
       const path = await newest(user, "volumes");
       await truncate(path, (await stat(path)).size - cut);
-      const { code, out } = await user.run(
-        "recover",
-        storeOf(user),
-        "--identity",
-        user.path("key.txt"),
-        "--json",
-      );
-      assert.equal(code, 1);
-      assert.equal(JSON.parse(out).error.code, "damaged");
+      assert.equal(await refusal(user, "--identity", user.path("key.txt")), "damaged");
       await assert.rejects(stat(user.home), { code: "ENOENT" });
     }));
 }

@@ -152,7 +152,7 @@ function printKeys(terminal: Terminal, { identity, recipients }: RecoverReport):
 const LISTED = 20;
 
 function printTrouble(terminal: Terminal, report: RecoverReport): void {
-  const { snapshot, missing, foreign, unnamed, lost } = report;
+  const { snapshot, missing, problems, foreign, unnamed, lost } = report;
   if (snapshot === undefined) {
     warn(
       terminal,
@@ -163,6 +163,8 @@ function printTrouble(terminal: Terminal, report: RecoverReport): void {
     const what = found === "nothing" ? "is not there" : "has another size than was stored";
     warn(terminal, `${key} ${what} (recorded in ${store}); it does not count any more`);
   }
+  const refused = problems.filter(({ code }) => code === "key-wrong").length;
+  if (refused > 0) warn(terminal, `${count(refused, "object")} that this key does not open left out`);
   if (foreign.length > 0) warn(terminal, `${count(foreign.length, "volume")} of another archive left out`);
   if (unnamed > 0) {
     warn(
