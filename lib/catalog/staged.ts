@@ -29,14 +29,58 @@ function parse(row: RowReader): StagedObject {
   };
 }
 
-/** The contents that are staged in a store. */
-export async function stagedContents(db: Database, store: string): Promise<Set<number>> {
-  const ids = await db.all(
-    "SELECT content FROM staged WHERE store = ?",
+/** The contents that are staged in any store. */
+export async function stagedContents(db: Database): Promise<Set<number>> {
+  return new Set(await db.all("SELECT DISTINCT content FROM staged", [], (row) => row.int("content")));
+}
+
+/** The contents that are staged in a store, with the bytes of their objects. */
+export async function stagedSizes(db: Database, store: string): Promise<Map<number, number>> {
+  const rows = await db.all(
+    "SELECT content, size FROM staged WHERE store = ?",
     [store],
-    (row) => row.int("content"),
+    (row) => [row.int("content"), row.int("size")] as const,
   );
-  return new Set(ids);
+  return new Map(rows);
+}
+
+/**
+ * Bytes in a store of staged objects that go as soon as the volumes are stored that are planned now, of
+ * contents that are in a stored one already included.
+ */
+export async function freeableBytes(db: Database, store: string): Promise<number> {
+  const sum = await db.first(
+    `SELECT coalesce(sum(g.size), 0) AS bytes FROM staged g JOIN contents c ON c.id = g.content
+      WHERE g.store = ? AND (c.volume IS NOT NULL OR c.id IN
+            (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
+              WHERE p.state = 'planned' AND f.offset IS NOT NULL))`,
+    [store],
+    (row) => row.int("bytes"),
+  );
+  return sum ?? 0;
+}
+
+/** A staged object, and what depends on it. */
+export interface StagedCopy extends StagedObject {
+  /** A path of the content, current if there is one: `<source name>/<path>`. */
+  readonly path: string;
+  /** Whether the content can be had elsewhere: in a stored volume, in a folder, or staged in another store. */
+  readonly elsewhere: boolean;
+}
+
+/** Every object that is staged in a store. */
+export function stagedCopies(db: Database, store: string): Promise<StagedCopy[]> {
+  return db.all(
+    `SELECT ${COLUMNS},
+            (SELECT s.name || '/' || v.path FROM versions v JOIN sources s ON s.id = v.source
+              WHERE v.content = c.id ORDER BY v.ended IS NULL DESC, v.id DESC LIMIT 1) AS path,
+            c.volume IS NOT NULL
+              OR EXISTS (SELECT 1 FROM versions v WHERE v.content = c.id AND v.ended IS NULL)
+              OR EXISTS (SELECT 1 FROM staged o WHERE o.content = c.id AND o.store <> g.store) AS elsewhere
+       FROM staged g JOIN contents c ON c.id = g.content WHERE g.store = ?`,
+    [store],
+    (row) => ({ ...parse(row), path: row.optionalText("path") ?? "", elsewhere: row.int("elsewhere") === 1 }),
+  );
 }
 
 /** Writes down several uploads of contents, as one transaction. */
@@ -52,26 +96,27 @@ export async function markStaged(
   db: Database,
   objects: readonly (StagedObject & { readonly upload: number })[],
 ): Promise<void> {
-  const statements: Statement[] = [];
-  for (const { upload, ...object } of objects) {
-    statements.push({
-      sql:
-        `INSERT INTO staged (content, store, key, size, header_size, checksum, time) VALUES (?, ?, ?, ?, ?, ?, ?)
+  await db.write(objects.flatMap(({ upload, ...object }) => [addStaged(object), ...forgetUpload(upload)]));
+}
+
+/** Notes a staged object that the store holds. */
+export function addStaged(object: StagedObject): Statement {
+  return {
+    sql:
+      `INSERT INTO staged (content, store, key, size, header_size, checksum, time) VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (content, store) DO UPDATE
               SET key = excluded.key, size = excluded.size, header_size = excluded.header_size,
                   checksum = excluded.checksum, time = excluded.time`,
-      args: [
-        object.content,
-        object.store,
-        object.key,
-        object.size,
-        object.headerSize,
-        object.checksum,
-        object.time,
-      ],
-    }, ...forgetUpload(upload));
-  }
-  await db.write(statements);
+    args: [
+      object.content,
+      object.store,
+      object.key,
+      object.size,
+      object.headerSize,
+      object.checksum,
+      object.time,
+    ],
+  };
 }
 
 /** Staged objects whose content is in a stored volume: no longer needed in staging. */

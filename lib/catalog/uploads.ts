@@ -83,6 +83,11 @@ export function startUpload(upload: NewUpload, of: { volume: string } | { conten
   };
 }
 
+/** Writes down the upload of a volume that is packed as a file. */
+export async function startFileUpload(db: Database, volume: string, upload: NewUpload): Promise<void> {
+  await db.write([startUpload(upload, { volume })]);
+}
+
 /**
  * Notes where the store keeps the upload, before any part is sent. What the parts were stays known: the
  * file key must not meet other bytes in this attempt than in the one before.
@@ -139,6 +144,22 @@ export function pendingUploads(db: Database, box: string): Promise<PendingUpload
   return db.all(`SELECT ${COLUMNS} FROM uploads WHERE box = ? ORDER BY id`, [box], parse);
 }
 
+/** Uploads of every box that shares the catalog, oldest first. */
+export function allUploads(db: Database): Promise<PendingUpload[]> {
+  return db.all(`SELECT ${COLUMNS} FROM uploads ORDER BY id`, [], parse);
+}
+
+/** Which of these object keys the catalog knows to be stored, volumes and staged contents. */
+export async function storedKeys(db: Database, keys: readonly string[]): Promise<Set<string>> {
+  const found = await db.all(
+    `SELECT value AS key FROM json_each(?) WHERE value IN (SELECT key FROM volumes WHERE state = 'stored')
+        OR value IN (SELECT key FROM staged)`,
+    [JSON.stringify(keys)],
+    (row) => row.text("key"),
+  );
+  return new Set(found);
+}
+
 /** An upload as it stands now, or undefined when it is finished or forgotten. */
 export function findUpload(db: Database, id: number): Promise<PendingUpload | undefined> {
   return db.first(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`, [id], parse);
@@ -155,6 +176,11 @@ export function forgetUpload(id: number): Statement[] {
     { sql: "DELETE FROM upload_parts WHERE upload = ?", args: [id] },
     { sql: "DELETE FROM uploads WHERE id = ?", args: [id] },
   ];
+}
+
+/** Forgets the upload of a volume, which stays what it was. */
+export async function forgetFileUpload(db: Database, volume: number): Promise<void> {
+  await db.write(forgetUploadsOf(volume));
 }
 
 /** The statements that forget the uploads of a volume. */

@@ -4,16 +4,21 @@ import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { authCommand } from "./commands/auth.ts";
+import { costCommand } from "./commands/cost.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { packCommand } from "./commands/pack.ts";
+import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { uploadCommand } from "./commands/upload.ts";
+import { uploadsCommand } from "./commands/uploads.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
@@ -24,12 +29,17 @@ const COMMANDS: readonly CommandMaker[] = [
   syncCommand,
   scanCommand,
   packCommand,
+  uploadCommand,
   lsCommand,
   treeCommand,
   findCommand,
   statusCommand,
   restoreCommand,
+  uploadsCommand,
+  recoverCommand,
+  costCommand,
   keyCommand,
+  authCommand,
 ];
 
 /** Runs the program on this process: its arguments, streams and signals. */

@@ -12,6 +12,8 @@ export interface Config {
   readonly cold: string | undefined;
   /** The largest image, in bytes. */
   readonly volumeSize: number;
+  /** Bytes that staged files may take in all, or undefined for what the store has. */
+  readonly stagingLimit: number | undefined;
   /** Whether images carry the UDF bridge. */
   readonly udf: boolean;
   /** Folders that `sync` protects when none are named. */
@@ -22,6 +24,8 @@ export interface Config {
   readonly catalog: string | undefined;
   /** How fast to send, by the hour; undefined for no limit. */
   readonly limitRate: RateSchedule | undefined;
+  /** A file of prices, from the home if relative; undefined for `<home>/prices.json` where that is there. */
+  readonly prices: string | undefined;
 }
 
 /** 5 GB: fits any cloud's single-copy limits, thaws in one go, and is one request a month for most families. */
@@ -77,15 +81,24 @@ const rate: Reader = (value, key) => {
   return value;
 };
 
+const space: Reader = (value, key) => {
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new RangeError(`${key} must be a size such as "10G"`);
+  }
+  return parseSize(String(value), key);
+};
+
 const KEYS: Readonly<Record<string, Reader>> = {
   "staging": text,
   "cold": text,
+  "staging-limit": space,
   "volume-size": size,
   "udf": flag,
   "sources": lines,
   "ignore": lines,
   "catalog": text,
   "limit-rate": rate,
+  "prices": text,
 };
 
 /**
@@ -98,7 +111,7 @@ export function parseConfig(source: string, path: string): Config {
   const table = parseToml(source, path);
   const values: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(table)) {
-    const reader = KEYS[key];
+    const reader = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (reader === undefined) throw mistake(path, lineOf(source, key), unknownKey(key));
     values[key] = readValue(reader, value, key, path, lineOf(source, key));
   }
@@ -113,11 +126,13 @@ function fromValues(values: Record<string, unknown>): Config {
     staging: optionalText(values["staging"]),
     cold: optionalText(values["cold"]),
     volumeSize: typeof values["volume-size"] === "number" ? values["volume-size"] : DEFAULT_VOLUME_SIZE,
+    stagingLimit: typeof values["staging-limit"] === "number" ? values["staging-limit"] : undefined,
     udf: values["udf"] !== false,
     sources: texts(values["sources"]),
     ignore: texts(values["ignore"]),
     catalog: optionalText(values["catalog"]),
     limitRate: typeof values["limit-rate"] === "string" ? parseRate(values["limit-rate"]) : undefined,
+    prices: optionalText(values["prices"]),
   };
 }
 
@@ -212,6 +227,10 @@ ${
 # A folder: "file:/mnt/usb/store"
 ${setting("staging", choices.staging, "file:/mnt/usb/store")}
 
+# The most that waiting files may take there; without it, what the store has, but for a little that is left
+# free. When they would take more, the oldest of them are made into a volume before it is full.
+# staging-limit = "10G"
+
 # Where volumes are kept for good.
 ${setting("cold", choices.cold, "file:/mnt/usb/store")}
 
@@ -227,6 +246,9 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 
 # How fast to send, in bytes per second, all stores together; by the hour of the day if you like.
 # limit-rate = "08:00-23:00 500k, else 2M"
+
+# What your provider charges, for \`coldframe cost\`; see docs/COST.md.
+# prices = "prices.json"
 
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"

@@ -132,19 +132,19 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const stores = new Map<string, Promise<Store>>();
   const schedule = options.limitRate ?? home.config.limitRate;
   const limiter = schedule === undefined ? undefined : new RateLimiter(schedule); // one for all: they share the line
+  const storeContext: StoreContext = {
+    env,
+    fetch,
+    signal,
+    now,
+    home: home.paths.root,
+    warn: (line: string) => report.warn(line),
+  };
   const storeAt = (given: string) => {
     const url = canonicalUrl(given, env);
     const known = stores.get(url);
     if (known !== undefined) return known;
-    const context = {
-      env,
-      fetch,
-      signal,
-      now,
-      home: home.paths.root,
-      warn: (line: string) => report.warn(line),
-    };
-    const opened = openOnce(db, url, context, { make: options.lockFor !== undefined, limiter });
+    const opened = openOnce(db, url, storeContext, { make: options.lockFor !== undefined, limiter });
     stores.set(url, opened);
     return opened;
   };
@@ -161,6 +161,8 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
     report,
     signal,
     now,
+    urls: { staging: canonicalUrl(staging, env), cold: canonicalUrl(cold, env) },
+    storeContext,
     storeAt,
     staging: () => storeAt(staging),
     cold: () => storeAt(cold),

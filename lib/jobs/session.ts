@@ -3,6 +3,7 @@
 import type { ArchiveIdentity } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
 import type { Home } from "../home/home.ts";
+import type { StoreContext } from "../store/context.ts";
 import type { Store } from "../store/store.ts";
 import type { Reporter } from "./report.ts";
 
@@ -15,6 +16,10 @@ export interface Session {
   staging(): Promise<Store>;
   /** Where volumes are kept. */
   cold(): Promise<Store>;
+  /** Where the two are, whether or not they can be opened; the same text for the same store. */
+  readonly urls: { readonly staging: string; readonly cold: string };
+  /** The surroundings that stores are opened in. */
+  readonly storeContext: StoreContext;
   /** The store of that URL, for objects that were put elsewhere than today's settings say. */
   storeAt(url: string): Promise<Store>;
   /** Folders of the stores in use that are on this machine: a source must not swallow them. */

@@ -7,11 +7,11 @@ import { newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import type { Bytes } from "../bytes.ts";
 import type { Statement } from "../catalog/database.ts";
-import { markStaged, stagedContents, type StagedObject, startStaging } from "../catalog/staged.ts";
+import { markStaged, type StagedObject, stagedSizes, startStaging } from "../catalog/staged.ts";
 import { forgetUpload, type PendingUpload, pendingUploads } from "../catalog/uploads.ts";
 import { distrustContent } from "../catalog/versions.ts";
 import type { WaitingFile } from "../catalog/volumes.ts";
-import { hasCode, SourceChangedError } from "../errors.ts";
+import { hasCode, SourceChangedError, StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";
 import { stagedKey } from "./object-keys.ts";
@@ -27,33 +27,50 @@ export interface StageReport {
   readonly bytes: number;
   /** Files that could not be read as they were scanned. */
   readonly changed: readonly { readonly path: string; readonly reason: string }[];
-  /** Contents that found no room in the store. */
+  /** Contents that are not staged now: there was no room for them, or the store failed. */
   readonly waiting: number;
+  /** What the store said when it was full, though it had seemed to have room. */
+  readonly full: StoreError | undefined;
+  /** What the store failed with. What was staged before that is staged. */
+  readonly failure: StoreError | undefined;
 }
 
 /** Contents whose uploads are written down together, as one transaction. */
 const BATCH_FILES = 64;
 const BATCH_BYTES = 64 * 1024 * 1024;
 
-/** Stages the contents of these files that are not staged yet. */
-export async function stageFiles(session: Session, files: readonly WaitingFile[]): Promise<StageReport> {
-  const store = await session.staging();
+/**
+ * Stages the contents of these files that are not staged yet, in their order, as far as there is room.
+ *
+ * @param room bytes that staged objects may take; a content that does not fit is passed over
+ */
+export async function stageFiles(
+  session: Session,
+  store: Store,
+  files: readonly WaitingFile[],
+  room: number,
+): Promise<StageReport> {
   const staging = new Staging(session, store);
   const missing = await staging.missing(files);
-  const total = missing.reduce((sum, file) => sum + file.size, 0);
-  if (missing.length === 0) return staging.result(0);
-  const meter = session.report.phase("Staging", total);
+  const fitting = await staging.fitting(missing, room);
+  if (fitting.length === 0) return staging.result(missing.length);
+  const meter = session.report.phase("Staging", fitting.reduce((sum, file) => sum + file.size, 0));
   try {
-    let done = 0;
-    for (const batch of batches(missing)) {
+    for (const batch of batches(fitting)) {
       session.signal.throwIfAborted();
-      if (!await staging.stage(batch, (bytes) => meter.add(bytes, 1))) break;
-      done += batch.length;
+      await staging.stage(batch, (bytes) => meter.add(bytes, 1));
+      if (staging.stopped) break;
     }
-    return staging.result(missing.length - done);
+    return staging.result(missing.length);
   } finally {
     meter.done();
   }
+}
+
+/** Bytes that a content takes as a staged object of today, by its size. */
+export async function stagedSize(session: Session): Promise<(size: number) => number> {
+  const { header } = await newEnvelope(session.home.recipients); // as long as any other
+  return (size) => header.length + payloadSize(size);
 }
 
 function* batches(files: readonly WaitingFile[]): Generator<WaitingFile[]> {
@@ -79,19 +96,34 @@ class Staging {
   readonly #changed: { path: string; reason: string }[] = [];
   #staged = 0;
   #bytes = 0;
+  #full: StoreError | undefined;
+  #failure: StoreError | undefined;
 
   constructor(session: Session, store: Store) {
     this.#session = session;
     this.#store = store;
   }
 
-  result(waiting: number): StageReport {
-    return { staged: this.#staged, bytes: this.#bytes, changed: this.#changed, waiting };
+  /** Whether the store takes no more in this run. */
+  get stopped(): boolean {
+    return this.#full !== undefined || this.#failure !== undefined;
+  }
+
+  /** @param missing how many contents were not staged at first */
+  result(missing: number): StageReport {
+    return {
+      staged: this.#staged,
+      bytes: this.#bytes,
+      changed: this.#changed,
+      waiting: missing - this.#staged - this.#changed.length,
+      full: this.#full,
+      failure: this.#failure,
+    };
   }
 
   /** One file for each content that is not staged, in the order given. */
   async missing(files: readonly WaitingFile[]): Promise<WaitingFile[]> {
-    const seen = await stagedContents(this.#session.db, this.#store.url);
+    const seen = new Set((await stagedSizes(this.#session.db, this.#store.url)).keys());
     return files.filter((file) => {
       if (seen.has(file.content)) return false;
       seen.add(file.content);
@@ -99,31 +131,46 @@ class Staging {
     });
   }
 
-  /** Stages a batch; false when the store is full. */
-  async stage(batch: readonly WaitingFile[], onDone: (bytes: number) => void): Promise<boolean> {
+  /** The files that there is room for, in the order given. */
+  async fitting(files: readonly WaitingFile[], room: number): Promise<readonly WaitingFile[]> {
+    if (room === Infinity) return files;
+    const sizeOf = await stagedSize(this.#session);
+    let left = room;
+    return files.filter((file) => {
+      const fits = sizeOf(file.size) <= left;
+      if (fits) left -= sizeOf(file.size);
+      return fits;
+    });
+  }
+
+  /** Stages a batch, or as much of it as the store takes. */
+  async stage(batch: readonly WaitingFile[], onDone: (bytes: number) => void): Promise<void> {
     const uploads = await this.#uploadsFor(batch);
     const confirmed: Confirmed[] = [];
     const dropped: Statement[] = [];
-    let full = false;
     const limits = { width: 8, budget: BATCH_BYTES, cost: (file: WaitingFile) => file.size };
     try {
       await inParallel(batch, limits, async (file) => {
         const upload = uploads.get(file.content);
-        if (upload === undefined || full) return;
+        if (upload === undefined || this.stopped) return;
         try {
           confirmed.push(await this.#send(file, upload));
           onDone(file.size);
         } catch (error) {
-          if (hasCode(error, "store-full")) full = true;
-          else if (error instanceof SourceChangedError || error instanceof SpoiltUploadError) {
+          if (error instanceof SourceChangedError || error instanceof SpoiltUploadError) {
             dropped.push(...await this.#drop(file, error, upload));
-          } else throw error;
+          } else this.#stop(error);
         }
       });
     } finally {
       await this.#finish(confirmed, dropped, batch);
     }
-    return !full;
+  }
+
+  #stop(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    if (hasCode(error, "store-full")) this.#full ??= error;
+    else this.#failure ??= error;
   }
 
   async #drop(
@@ -186,7 +233,21 @@ class Staging {
     };
   }
 
+  /**
+   * An object that is there already with other bytes, though the catalog knows of none, was left by a home
+   * that this one was recovered from, or is one that came back out of the store's bin: it makes way.
+   */
   async #send(file: WaitingFile, upload: PendingUpload): Promise<Confirmed> {
+    try {
+      return await this.#sendTo(file, upload);
+    } catch (error) {
+      if (!hasCode(error, "object-exists")) throw error;
+      await this.#store.remove(upload.key);
+      return await this.#sendTo(file, (await this.#pending()).get(file.content) ?? upload);
+    }
+  }
+
+  async #sendTo(file: WaitingFile, upload: PendingUpload): Promise<Confirmed> {
     const reader = new ContentReader();
     try {
       const maker = await encrypted(upload, plainOf(file, reader));

@@ -1,14 +1,16 @@
 /** The main job: scan → stage → seal → confirm → snapshot → tidy staging → report. */
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
+import { stagedContents } from "../catalog/staged.ts";
 import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
+import type { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
-import { storeSnapshot } from "./snapshot.ts";
-import { stageFiles, type StageReport } from "./stage.ts";
+import { type StagingPlan, StagingTier } from "./staging.ts";
 import { tidyStaging } from "./tidy.ts";
+import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
 
 /** How to sync. */
@@ -24,15 +26,34 @@ export interface SyncReport {
   readonly scan: ScanReport;
   readonly staged: { readonly files: number; readonly bytes: number };
   readonly sealed: readonly SealedVolume[];
+  /** Whether files were sealed before they filled a volume, since staging had no room for them. */
+  readonly early: boolean;
   /** Files that changed while they were stored; the next run takes them. */
   readonly changed: readonly FileProblem[];
   /** Contents in staging that wait for a volume to fill. */
   readonly waiting: { readonly files: number; readonly bytes: number };
-  /** Contents that found no room in staging. */
+  /** Contents that are in no store yet: staging had no room for them, or failed. */
   readonly unstaged: number;
+  /** Staged objects that somebody removed from their store, and that had to be stored again. */
+  readonly missing: number;
+  /** Removed objects that were the only copies of their files. */
+  readonly lost: readonly FileProblem[];
+  /** What staging failed with, or said when it was full. */
+  readonly stagingTrouble: Trouble | undefined;
+  /** When the access to staging ends by itself, in ms since 1970, if that is in a few days. */
+  readonly accessEnds: number | undefined;
   readonly tidied: number;
+  /** Uploads that nobody has gone on with for a week, and that this catalog does not know. */
+  readonly abandoned: readonly UnfinishedUpload[];
   /** Key of the snapshot taken, if the catalog changed. */
   readonly snapshot: string | undefined;
+}
+
+/** What went wrong with a store, in plain data. */
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
 }
 
 /** How often files that keep changing are planned again in one run. */
@@ -54,48 +75,85 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
 /** Whether some files were skipped or failed. */
 export function needsAttention(report: SyncReport): boolean {
   return report.scan.failures.length > 0 || report.changed.length > 0 || report.unstaged > 0 ||
+    report.lost.length > 0 || report.accessEnds !== undefined || isFailure(report.stagingTrouble) ||
     report.scan.sources.some((source) => source.problems.length > 0);
+}
+
+/** A store that was full and found relief is no failure. */
+function isFailure(trouble: Trouble | undefined): boolean {
+  return trouble !== undefined && trouble.code !== "store-full";
 }
 
 class Syncing {
   readonly #session: Session;
   readonly #options: SyncOptions;
+  readonly #staging: StagingTier;
   readonly #sealed: SealedVolume[] = [];
   readonly #changed = new Map<string, FileProblem>();
-  #staged = 0;
-  #stagedBytes = 0;
-  #unstaged = 0;
+  #early = false;
+  /** Whether the catalog knows more than the last snapshot, as far as the scan goes. */
+  #scanned = false;
+  /** Files staged and volumes sealed when the last snapshot was taken. */
+  #inSnapshot = 0;
+  #snapshot: string | undefined;
+  #tidied = 0;
 
   constructor(session: Session, options: SyncOptions) {
     this.#session = session;
     this.#options = options;
+    this.#staging = new StagingTier(session);
   }
 
   async run(): Promise<SyncReport> {
     let scan = await scanSources(this.#session, this.#options);
-    const catalogChanged = scan.sources.some(({ added, changed, moved, gone }) =>
+    this.#scanned = scan.sources.some(({ added, changed, moved, gone }) =>
       added + changed + moved + gone > 0
     );
+    await this.#staging.look(this.#options.accept.gone === true);
     for (let round = 1; await this.#storeOnce() && round < ROUNDS; round++) {
       const again = await scanSources(this.#session, this.#options);
       scan = { ...again, sources: again.sources.map((source, i) => mergeCounts(scan.sources[i], source)) };
     }
-    const somethingNew = catalogChanged || this.#staged > 0 || this.#sealed.length > 0;
-    const snapshot = somethingNew
-      ? await storeSnapshot(this.#session, await this.#session.staging())
-      : undefined;
-    const tidied = await tidyStaging(this.#session);
-    const rest = contentsOf(await waitingFiles(this.#session.db, this.#session.home.box));
+    if (this.#scanned || this.#done() > this.#inSnapshot) await this.#snapshotAndTidy();
+    else this.#tidied += await tidyStaging(this.#session);
+    const abandoned = await tidyUploads(this.#session);
+    return { scan, ...await this.#report(), abandoned };
+  }
+
+  async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {
+    const { db, home } = this.#session;
+    const rest = contentsOf(await waitingFiles(db, home.box));
+    const staged = await stagedContents(db);
+    const waiting = rest.filter(({ content }) => staged.has(content));
+    const unstaged = rest.length - waiting.length;
+    const { files, bytes, missing, lost, failure, full, endsSoon } = this.#staging.report();
+    const short = unstaged > 0 && this.#staging.isShort ? noRoom(this.#session) : undefined;
     return {
-      scan,
-      staged: { files: this.#staged, bytes: this.#stagedBytes },
+      staged: { files, bytes },
       sealed: this.#sealed,
+      early: this.#early,
       changed: [...this.#changed.values()],
-      waiting: { files: rest.length, bytes: rest.reduce((sum, file) => sum + file.size, 0) },
-      unstaged: this.#unstaged,
-      tidied,
-      snapshot,
+      waiting: { files: waiting.length, bytes: waiting.reduce((sum, file) => sum + file.size, 0) },
+      unstaged,
+      missing,
+      lost,
+      stagingTrouble: troubleOf(failure ?? full) ?? short,
+      accessEnds: endsSoon,
+      tidied: this.#tidied,
+      snapshot: this.#snapshot,
     };
+  }
+
+  /** How much this run has stored. */
+  #done(): number {
+    return this.#staging.report().files + this.#sealed.length;
+  }
+
+  async #snapshotAndTidy(): Promise<void> {
+    this.#scanned = false;
+    this.#inSnapshot = this.#done();
+    this.#snapshot = await this.#staging.snapshot();
+    this.#tidied += await tidyStaging(this.#session);
   }
 
   /**
@@ -107,15 +165,40 @@ class Syncing {
   async #storeOnce(): Promise<boolean> {
     this.#changed.clear(); // what changed in the round before has been looked at again since
     const { volumes, rest, mentions } = await this.#plan();
-    let clean = this.#noteStaged(await stageFiles(this.#session, rest));
+    const { early, keep } = await this.#stage(rest, volumes.flat());
+    let clean = this.#noteChanged();
+    const before = this.#sealed.length;
     for (const volume of await unfinishedVolumes(this.#session)) {
       clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
     }
-    for (const [i, files] of volumes.entries()) {
+    const sealing = early.length === 0 ? volumes : [...volumes, early];
+    for (const [i, files] of sealing.entries()) {
       this.#session.signal.throwIfAborted();
       clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
     }
-    return !clean;
+    if (this.#staging.isShort && this.#sealed.length > before) await this.#stageTheRest(keep);
+    return !(this.#noteChanged() && clean);
+  }
+
+  /** Stages what may wait for a volume, and settles what is sealed early instead. */
+  async #stage(
+    rest: readonly WaitingFile[],
+    leaving: readonly WaitingFile[],
+  ): Promise<StagingPlan> {
+    const plan = await this.#staging.stage(rest, new Set(leaving.map(({ content }) => content)));
+    if (plan.early.length === 0) return plan;
+    if (!await this.#staging.canSeal(plan.early)) {
+      await this.#staging.stageMore(rest);
+      return { early: [], keep: rest };
+    }
+    this.#early = true;
+    return plan;
+  }
+
+  /** What was sealed makes room in staging; only after its snapshot (DESIGN §5 steps 8 and 9). */
+  async #stageTheRest(keep: readonly WaitingFile[]): Promise<void> {
+    await this.#snapshotAndTidy();
+    await this.#staging.stageMore(keep);
   }
 
   async #plan(): Promise<{
@@ -131,12 +214,11 @@ class Syncing {
     return { volumes: [...full, rest], rest: [], mentions };
   }
 
-  #noteStaged(report: StageReport): boolean {
-    this.#staged += report.staged;
-    this.#stagedBytes += report.bytes;
-    this.#unstaged = report.waiting;
-    for (const problem of report.changed) this.#changed.set(problem.path, problem);
-    return report.changed.length === 0;
+  /** Whether no file turned out to have changed while it was staged. */
+  #noteChanged(): boolean {
+    const changed = this.#staging.takeChanged();
+    for (const problem of changed) this.#changed.set(problem.path, problem);
+    return changed.length === 0;
   }
 
   #note(outcome: SealOutcome): boolean {
@@ -169,6 +251,17 @@ export function planWaiting(
     measure: (files, volume) =>
       measureVolume({ ...draft, files, ...(volume === 0 ? mentions : NO_MENTIONS) }),
   });
+}
+
+function noRoom({ urls }: Session): Trouble {
+  const message = `${urls.staging} has no room for all that waits`;
+  const hint =
+    "Free some space there and in the cold store, or name others with --staging and --cold; the next run goes on from here.";
+  return { code: "store-full", message, hint };
+}
+
+function troubleOf(error: StoreError | undefined): Trouble | undefined {
+  return error && { code: error.code, message: error.message, hint: error.hint };
 }
 
 /** One file for each content. */

@@ -12,12 +12,15 @@ export interface Result {
   readonly err: string;
 }
 
+/** What a user types; where that depends on what the screen shows, a function of standard error so far. */
+export type Answer = string | ((shown: string) => Promise<string>);
+
 /** A user with a folder, a home below it, and hands on a keyboard. */
 export class User {
   readonly folder: string;
   readonly home: string;
   /** Answers to the questions that come; none means that there is no terminal. */
-  answers: string[] | undefined;
+  answers: Answer[] | undefined;
   /** What is piped into standard input. */
   input = "";
   env: Record<string, string> = {};
@@ -46,10 +49,11 @@ export class User {
       interactive: this.answers !== undefined,
       colour: false,
       env: { COLDFRAME_HOME: this.home, ...this.env },
-      ask: (question, { secret = false } = {}) => {
-        const answer = this.answers?.shift();
+      ask: async (question, { secret = false } = {}) => {
+        const next = this.answers?.shift();
+        const answer = typeof next === "function" ? await next(err.join("")) : next;
         err.push(`${question}${secret ? "" : answer ?? ""}\n`); // as the screen shows it
-        return Promise.resolve(answer);
+        return answer;
       },
       input: () => Promise.resolve(this.input),
       now: () => this.clock ?? Date.now(),

@@ -10,6 +10,7 @@ const COMMANDS = [
   ["sync"],
   ["scan"],
   ["pack"],
+  ["upload"],
   ["ls"],
   ["ls", "files"],
   ["ls", "dirs"],
@@ -22,11 +23,17 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["uploads"],
+  ["uploads", "abort"],
+  ["recover"],
+  ["cost"],
   ["key"],
   ["key", "show"],
   ["key", "add"],
   ["key", "kit"],
   ["key", "protect"],
+  ["auth"],
+  ["auth", "google"],
 ];
 
 for (const command of COMMANDS) {

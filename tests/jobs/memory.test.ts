@@ -15,7 +15,7 @@ import { pseudoRandom, run } from "../tools.ts";
 
 const SIZE = Number(process.env["COLDFRAME_MEMORY_BYTES"] ?? 400_000_000);
 /** Bytes. The program that users run is Bun's; Deno takes more for itself. */
-const MOST = "Deno" in globalThis ? 350e6 : 200e6;
+const MOST = "Deno" in globalThis ? 450e6 : 200e6;
 /** Time enough for 5 GB; in ms. */
 const TIMEOUT = 300_000;
 

@@ -9,23 +9,26 @@ import {
   versionPages,
   type VersionRow,
 } from "../../catalog/look.ts";
-import { confirmedParts, pendingUploads } from "../../catalog/uploads.ts";
 import { listVolumes } from "../../catalog/volumes.ts";
 import type { Session } from "../../jobs/session.ts";
+import { unfinishedUploads } from "../../jobs/uploads.ts";
 import { formatSize, parseSize } from "../../size.ts";
 import {
+  addStoreFlags,
   type CommandContext,
   EXIT,
   type GlobalFlags,
   newCommand,
   newGroup,
+  type StoreFlags,
   withSession,
 } from "../command.ts";
 import { type Column, formatDay, formatTime, printable, table, tree } from "../format.ts";
 import { json, line, type Terminal } from "../terminal.ts";
 import { placeOf } from "./find.ts";
+import { describeUpload } from "./uploads.ts";
 
-interface Flags extends GlobalFlags {
+interface Flags extends GlobalFlags, StoreFlags {
   readonly all?: boolean;
   readonly size?: number;
 }
@@ -55,7 +58,14 @@ export function lsCommand(context: CommandContext): Command {
     "coldframe ls staged",
     showStaged,
   );
-  add("uploads", "Uploads that are not finished.", "coldframe ls uploads", showUploads);
+  addStoreFlags(
+    add(
+      "uploads",
+      "Uploads that are not finished, here and in the stores.",
+      "coldframe ls uploads",
+      showUploads,
+    ),
+  );
   return ls;
 }
 
@@ -155,17 +165,9 @@ const showStaged: Show = async (terminal, { db }, flags) => {
 };
 
 const showUploads: Show = async (terminal, session, flags) => {
-  for (const upload of await pendingUploads(session.db, session.home.box)) {
-    const parts = await confirmedParts(session.db, upload.id);
-    const sent = parts.reduce((sum, part) => sum + part.size, 0);
-    const { store, key, size, started } = upload; // never the token or the file key
-    if (flags.json === true) json(terminal, { store, key, size, started, sent, parts: parts.length });
-    else {line(
-        terminal,
-        `${formatSize(sent)} of ${formatSize(size)}  since ${formatTime(started)}  ${
-          printable(`${store} ${key}`)
-        }`,
-      );}
+  for (const upload of await unfinishedUploads(session)) {
+    if (flags.json === true) json(terminal, upload);
+    else line(terminal, describeUpload(upload));
   }
 };
 

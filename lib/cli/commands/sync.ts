@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { homePath, homePaths } from "../../home/home.ts";
 import type { OpenSession } from "../../jobs/open.ts";
-import { needsAttention, sync, type SyncReport } from "../../jobs/sync.ts";
+import { needsAttention, sync, type SyncReport, type Trouble } from "../../jobs/sync.ts";
 import { previewSync, type SyncPreview } from "../../jobs/preview.ts";
 import { formatSize } from "../../size.ts";
 import {
@@ -19,7 +19,7 @@ import {
 } from "../command.ts";
 import { amount, count, printable } from "../format.ts";
 import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
-import { json, line, styled, type Terminal, warn } from "../terminal.ts";
+import { complain, json, line, styled, type Terminal, warn } from "../terminal.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: number;
@@ -42,7 +42,7 @@ export function syncCommand(context: CommandContext): Command {
     .addOption(limitRateOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
     .option("--dry-run", "say what would be done, and write nothing")
-    .option("--accept-gone", "most files of a folder are really gone")
+    .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
     .option("--accept-device", "a folder has really moved to another disk")
     .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
 }
@@ -55,7 +55,7 @@ async function run(context: CommandContext, dirs: readonly string[], flags: Flag
     const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
     const report = await sync(session, { dirs, accept, seal: flags.seal === true, volumeSize });
     if (flags.json === true) json(context.terminal, toJson(report));
-    else await print(context.terminal, report, opened);
+    else print(context.terminal, report, opened);
     context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
   });
 }
@@ -74,46 +74,70 @@ function welcome(terminal: Terminal, { session }: OpenSession): void {
     [
       styled(terminal, "bold", `New home: ${root}`),
       `Your secret key: ${identity}`,
-      `  Without it nobody can read what is stored, you included. Print it with \`coldframe key show --secret\`,`,
-      `  keep the paper in a safe place, and a copy of the file away from this machine.`,
+      "  Without it nobody can read what is stored, you included. Print it with",
+      "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of",
+      "  the file away from this machine.",
       "",
     ].join("\n") + "\n",
   );
 }
 
-async function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): Promise<void> {
+function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): void {
   for (const source of report.scan.sources) describeScan(terminal, source);
   describeFailures(terminal, report.scan);
   for (const problem of report.changed) warn(terminal, `left for the next run: ${problem.reason}`);
   const { staged, sealed, waiting } = report;
+  if (report.missing > 0) {
+    warn(
+      terminal,
+      `${count(report.missing, "staged file")} had been removed from the store, and had to be stored again.`,
+    );
+  }
+  for (const { path, reason } of report.lost) {
+    complain(terminal, `${path} is lost: ${reason}, and the file is not in its folder any more`, LOST);
+  }
   if (staged.files > 0) line(terminal, `Staged ${amount(staged.files, staged.bytes)}.`);
   for (const volume of sealed) {
     line(terminal, `Sealed ${volume.name}: ${amount(volume.files, volume.size)}.`);
   }
+  if (report.early) line(terminal, "The last volume is not full: staging had no room for what waited.");
   if (report.tidied > 0) {
     line(terminal, `Removed ${count(report.tidied, "staged file")} that are in volumes now.`);
   }
-  if (report.unstaged > 0) {
+  if (report.abandoned.length > 0) {
+    const uploads = count(report.abandoned.length, "upload");
     warn(
       terminal,
-      `the staging store is full: ${
-        count(report.unstaged, "file")
-      } not protected yet. Use --seal, or another --staging.`,
+      `${uploads} in the stores, begun over a week ago and unknown here, take space. ` +
+        "`coldframe ls uploads` lists them, `coldframe uploads abort` ends them.",
     );
   }
   if (staged.files + sealed.length === 0) line(terminal, "Nothing new to store.");
   if (waiting.files > 0) {
     line(terminal, `Waiting in staging until a volume is full: ${amount(waiting.files, waiting.bytes)}.`);
   }
-  const cold = (await session.cold()).url;
+  if (report.stagingTrouble !== undefined) describeTrouble(terminal, report.stagingTrouble);
+  if (report.unstaged > 0) {
+    complain(
+      terminal,
+      `${count(report.unstaged, "file")} could not be staged and are not protected yet`,
+      "See `coldframe ls pending`. The next run tries again; --seal puts them into a volume now.",
+    );
+  }
+  const cold = session.urls.cold;
   line(terminal, `Stored at ${cold}`);
   if (cold === `file:${homePaths(session.home.paths.root).store}`) {
-    line(
-      terminal,
-      "  This is on the same machine as the photos. To keep a copy elsewhere, give a store with --cold URL",
-    );
-    line(terminal, `  or in ${session.home.paths.config}.`);
+    line(terminal, "  This is on the same machine as the photos. To keep a copy elsewhere, name a");
+    line(terminal, `  store with --cold URL or in ${session.home.paths.config}.`);
   }
+}
+
+const LOST =
+  "If it went into the bin of the store, take it back out there. To give it up: coldframe sync --accept-gone";
+
+function describeTrouble(terminal: Terminal, { code, message, hint }: Trouble): void {
+  const what = code === "store-full" ? "staging is full" : "staging does not work";
+  complain(terminal, `${what}: ${message}`, hint ?? "Nothing is lost; the next run tries again.");
 }
 
 function toJson(report: SyncReport): unknown {

@@ -104,7 +104,7 @@ function deniedHint(reason: string): string {
     case "dailyLimitExceeded":
       return "The Google project used up its requests for today: wait until tomorrow, or raise the quota in the console.";
     default:
-      return "See `coldframe auth google --status`, or sign in again: coldframe auth google";
+      return "See `coldframe auth google --state`, or sign in again: coldframe auth google";
   }
 }
 

@@ -47,6 +47,17 @@ export async function signInState(context: GoogleContext): Promise<SignInState> 
   };
 }
 
+/** When the sign-in in use ends by itself, where Google said so; undefined where it goes on. */
+export async function signInEnd(
+  context: GoogleContext,
+): Promise<{ readonly time: number; readonly warning: string } | undefined> {
+  const state = await signInState(context);
+  if (state.kind !== "user" || state.grantExpires === undefined || state.warning === undefined) {
+    return undefined;
+  }
+  return { time: state.grantExpires, warning: state.warning };
+}
+
 /**
  * Google tells an app nothing of its project's publishing status, but a sign-in that outlived a week
  * was not made in Testing.

@@ -11,6 +11,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError, systemCode } from "../../errors.ts";
+import { makeFolder, writeFileDurably } from "../../files.ts";
 import type { StoreContext } from "../context.ts";
 import { objectAt, parseObject, textAt, textsAt } from "./json.ts";
 
@@ -58,11 +59,28 @@ export async function readOAuthClient(context: GoogleContext): Promise<OAuthClie
   const text = await readCredentials(path);
   if (text === undefined) {
     throw new StoreError("store-denied", `no Google OAuth client at ${path}`, {
-      hint: "In console.cloud.google.com make an OAuth client of the type “Desktop app”, download its JSON " +
-        "and save it there.",
+      hint:
+        "In console.cloud.google.com make an OAuth client of the type “Desktop app”, download its JSON, " +
+        "and run: coldframe auth google --credentials FILE",
     });
   }
   return parseOAuthClient(text, path);
+}
+
+/**
+ * Takes credentials.json, as the user downloaded it, into the home: whole, and for its owner alone.
+ *
+ * @param from path of the file
+ * @throws StoreError `store-denied` when it is missing or not what the console downloads
+ */
+export async function keepOAuthClient(context: GoogleContext, from: string): Promise<OAuthClient> {
+  const text = await readCredentials(from);
+  if (text === undefined) throw new StoreError("store-denied", `there is no file ${from}`);
+  const client = parseOAuthClient(text, from);
+  const folder = googleFolder(context);
+  await makeFolder(folder, 0o700);
+  await writeFileDurably(join(folder, "credentials.json"), text, { mode: 0o600, replace: true });
+  return client;
 }
 
 /** Parses credentials.json; `path` is only for the message. */
@@ -72,9 +90,10 @@ export function parseOAuthClient(text: string, path: string): OAuthClient {
   const client = installed ?? objectAt(file, "web");
   const clientId = textAt(client, "client_id");
   if (client === undefined || clientId === undefined) {
-    throw new StoreError("store-denied", `${path} is not the JSON of an OAuth client`, {
-      hint: "Download it from the Google console (Clients, Desktop app); it begins with “installed”.",
-    });
+    const hint = textAt(file, "type") === "service_account"
+      ? "It is the key of a service account, which needs no sign-in: name it with GOOGLE_APPLICATION_CREDENTIALS."
+      : "Download it from the Google console (Clients, Desktop app); it begins with “installed”.";
+    throw new StoreError("store-denied", `${path} is not the JSON of an OAuth client`, { hint });
   }
   return {
     kind: installed === undefined ? "web" : "installed",
