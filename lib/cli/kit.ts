@@ -19,7 +19,7 @@ export interface KitOrigin {
 }
 
 /** The page. It holds the secret keys. */
-export function renderKit(kit: Kit, { made, host, version }: KitOrigin): string {
+export function renderKit(kit: Kit, origin: KitOrigin): string {
   const names = kit.keys.map(({ recipient }) => fingerprint(recipient)).join(", ");
   return `<!DOCTYPE html>
 <html lang="en">
@@ -31,63 +31,73 @@ export function renderKit(kit: Kit, { made, host, version }: KitOrigin): string 
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>Recovery kit for the family's photos</h1>
-<p>Photos, videos and other files are kept, encrypted, in the places named below. <strong>Whoever has this paper
-and can get at those places can read everything; without the key nobody can, ever.</strong> Keep it with the
-passports, and a second print in another house. Made ${escapeHtml(formatDay(made))} on the computer
-“${escapeHtml(host)}” by coldframe ${escapeHtml(version)}.</p>
+${introduction(origin)}
 <h2>1. The key</h2>
 ${kit.keys.map(keySection).join("\n")}
-<p class="small">To type it: write all lines one after the other into a file <code>key.txt</code>, as one line. Blanks do
-not belong in the file; the hyphens do. After the first line there is no letter B, I or O and no digit 1: what looks
-like an O is a zero. Or scan the square with a telephone that is off the network, and send the text nowhere.</p>
 ${othersNote(kit.others)}
 <h2>2. Where the files are</h2>
 <ul>${kit.stores.map((store) => `<li>${describeStore(store)}</li>`).join("\n")}</ul>
-<h2>3. To get one photo back with coldframe</h2>
-<ol>
-<li>On any computer, get the program coldframe (free software), and write <code>key.txt</code> as said above.
-Type <code>coldframe key kit --verify &lt; key.txt</code>: it must say the fingerprint printed above.</li>
-${accessSteps(kit.stores)}<li>${command(recoverCommand(kit.stores))}</li>
-<li>${
-    command("coldframe find '*birthday*'")
-  } finds names; then bring back what you want (<code>'**'</code> is everything):
-${command("coldframe restore 'Pictures/2019/birthday.jpg' --to Restored")}</li>
-</ol>
-<h2>4. The same without coldframe</h2>
-<p>Needed: the program <code>age</code> (${ageVersion(kit.keys)}; age-encryption.org/v1, several programs
-read it) and one that opens ISO disc images: Windows, macOS and Linux do by double-click, or 7-Zip, xorriso, bsdtar.</p>
-<ol>
-<li>In those places there are folders. <code>volumes</code> holds disc images, named by the oldest and newest day in
-them: <code>2019-01-05--2019-08-30--….iso.age</code>. For a list of what is in one, download the file of the same name from
-<code>manifests</code>: ${command("age -d -i key.txt NAME.jsonl.gz.age | gunzip")}</li>
-${thawStep(kit.stores)}<li>Download the image and decrypt it: ${
-    command("age -d -i key.txt -o volume.iso NAME.iso.age")
-  }</li>
-<li>Open <code>volume.iso</code> (double-click) and copy the photo out. <code>README.txt</code> in it says more.</li>
-<li>Files too new for an image are single files in <code>staged</code>, without their names:
-${
-    command("age -d -i key.txt -o photo.jpg NAME.age")
-  } The newest file in <code>catalog</code>, decrypted and unpacked
-the same way, is an SQLite database that knows their names.</li>
-</ol>
+${withColdframe(kit)}
+${withoutColdframe(kit)}
 </body>
 </html>
 `;
 }
 
+function introduction({ made, host, version }: KitOrigin): string {
+  return `<h1>Recovery kit for the family’s photos</h1>
+<p>Photos, videos and other files are kept, encrypted, in the places named below. <strong>Whoever has this paper
+and can get at those places can read everything; without the key nobody can, ever.</strong> Keep it with the
+passports, and a second print in another house. Made ${escapeHtml(formatDay(made))} on the computer
+“${escapeHtml(host)}” by coldframe ${escapeHtml(version)}.</p>`;
+}
+
+function withColdframe({ stores }: Kit): string {
+  const recover = `coldframe recover ${
+    stores.map(({ url }) => shellQuote(url)).join(" ")
+  } --identity key.txt`;
+  const restore = "coldframe restore 'Pictures/2019/birthday.jpg' --to Restored";
+  return `<h2>3. To get one photo back with coldframe</h2>
+<ol>
+<li>On any computer, get the program coldframe (free software), and write <code>key.txt</code> as said above.
+Type <code>coldframe key kit --verify &lt; key.txt</code>: it must say the fingerprint printed above.</li>
+${accessSteps(stores)}<li>Rebuild the list of all files: ${command(recover)}</li>
+<li>Find names with <code>coldframe find '*birthday*'</code>, then bring back what you want
+(<code>'**'</code> is everything): ${command(restore)}</li>
+</ol>`;
+}
+
+function withoutColdframe({ keys, stores }: Kit): string {
+  const list = command("age -d -i key.txt NAME.jsonl.gz.age | gunzip");
+  const image = command("age -d -i key.txt -o volume.iso NAME.iso.age");
+  const single = command("age -d -i key.txt -o photo.jpg NAME.age");
+  return `<h2>4. The same without coldframe</h2>
+<p>Needed: the program <code>age</code> (${ageVersion(keys)}; age-encryption.org/v1, several programs
+read it) and one that opens ISO disc images: Windows, macOS and Linux do by double-click, or 7-Zip, xorriso, bsdtar.</p>
+<ol>
+<li>In those places there are folders. <code>volumes</code> holds disc images, named by the oldest and newest day in
+them: <code>2019-01-05--2019-08-30--….iso.age</code>. For a list of what is in one, download the file of the same name from
+<code>manifests</code>: ${list}</li>
+${thawStep(stores)}<li>Download the image and decrypt it: ${image}</li>
+<li>Open <code>volume.iso</code> (double-click) and copy the photo out. <code>README.txt</code> in it says more.</li>
+<li>Files too new for an image are single files in <code>staged</code>, without their names: ${single}
+The newest file in <code>catalog</code>, decrypted and unpacked like a list, is an SQLite database that knows
+their names.</li>
+</ol>`;
+}
+
 const STYLE = `
-@page { size: auto; margin: 12mm 14mm }
-body { font: 9.5pt/1.32 Georgia, "Times New Roman", serif; color: #000; background: #fff; max-width: 182mm; margin: 0 auto }
-h1 { font-size: 16pt; margin: 0 0 1mm } h2 { font-size: 11.5pt; margin: 3mm 0 1mm; break-after: avoid }
+@page { size: auto; margin: 10mm 13mm }
+body { font: 9pt/1.3 Georgia, "Times New Roman", serif; color: #000; background: #fff; max-width: 184mm; margin: 0 auto }
+h1 { font-size: 16pt; margin: 0 0 1mm } h2 { font-size: 11pt; margin: 2.5mm 0 .8mm; break-after: avoid }
 p, ul, ol { margin: 0 0 1.5mm } ul, ol { padding-left: 6mm } li { margin-bottom: .6mm; break-inside: avoid }
-code, .key { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 8.5pt; overflow-wrap: anywhere }
+code, .key { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 8pt; overflow-wrap: anywhere }
 code.command { display: block; margin: .4mm 0 .4mm 3mm } code.command::before { content: "$ " }
-.keybox { display: flex; gap: 6mm; align-items: center; border: .4mm solid #000; padding: 2.5mm; margin-bottom: 1.5mm; break-inside: avoid }
-.keybox svg { width: 42mm; height: 42mm; flex: none }
+.keybox { display: flex; gap: 5mm; align-items: center; border: .4mm solid #000; padding: 2.5mm; margin-bottom: 1.5mm; break-inside: avoid }
+.keybox > div { flex: none } .keybox svg { margin: -2mm -1mm -2mm auto; width: 42mm; height: 42mm; flex: none }
 .key { font-size: 13pt; line-height: 1.5; margin: 0; padding: 0; list-style: none } .key span { margin-right: 3.2mm }
 .key li::before { content: attr(value) "  "; font-size: 8pt; white-space: pre }
-.small { font-size: 9pt }
+.small { font-size: 8.5pt }
 `;
 
 function keySection({ identity, recipient }: KeyPair): string {
@@ -96,6 +106,9 @@ function keySection({ identity, recipient }: KeyPair): string {
   );
   return `<div class="keybox"><div><ol class="key">${lines.join("\n")}</ol>
 Fingerprint of the key: <strong>${escapeHtml(fingerprint(recipient))}</strong></div>
+<p class="small">To type it: write lines 1 to ${lines.length}, one after the other, as one line into a file <code>key.txt</code>. The hyphens
+belong there, the blanks do not. From line 2 on there is no letter B, I or O and no digit 1: what looks like an O is a
+zero. Or scan the square, with a telephone that is off the network.</p>
 ${qrSvg(identity)}</div>`;
 }
 
@@ -131,7 +144,7 @@ function describeStore(store: KitStore): string {
     case "drive":
       return `${address}: Google Drive, ${
         store.driveId === undefined
-          ? "in “My Drive” of the owner's account"
+          ? "in “My Drive” of the owner’s account"
           : `in the shared drive ${escapeHtml(store.driveId)}`
       }, folder “${escapeHtml(store.folder)}”.`;
     case "s3":
@@ -151,7 +164,7 @@ function s3Place({ bucket, prefix, region, endpoint, archived }: Extract<KitStor
   const archive = archived
     ? " Its images are in a cold archive: asked for first, they can be read up to two days later."
     : "";
-  return `${parts.join(", ")}. The account's sign-in is not on this paper.${archive}`;
+  return `${parts.join(", ")}. The account’s sign-in is not on this paper.${archive}`;
 }
 
 /** What must be set up on a new machine before its stores can be reached. */
@@ -177,10 +190,6 @@ function surroundings({ region, endpoint }: Extract<KitStore, { kind: "s3" }>): 
     ...(region === undefined ? [] : [`AWS_REGION=${shellQuote(region)}`]),
     ...(endpoint === undefined ? [] : [`AWS_ENDPOINT_URL_S3=${shellQuote(endpoint)}`]),
   ];
-}
-
-function recoverCommand(stores: readonly KitStore[]): string {
-  return `coldframe recover ${stores.map(({ url }) => shellQuote(url)).join(" ")} --identity key.txt`;
 }
 
 function thawStep(stores: readonly KitStore[]): string {

@@ -7,7 +7,7 @@ import { formatIdentityFile, generateKeyPair } from "../../lib/age/keys.ts";
 import { renderKit } from "../../lib/cli/kit.ts";
 import { run, testWith } from "../tools.ts";
 import { assertFails, assertNoSecret } from "./failing.ts";
-import { put } from "./files.ts";
+import { filesBelow, put } from "./files.ts";
 import { type User, withUser } from "./harness.ts";
 
 const KIT = "home/recovery-kit.html";
@@ -117,7 +117,7 @@ test("a kit is made though the catalog is gone, and says what it could not name"
     assert.equal(code, 0);
     assert.match(err, /Warning: stores that only the catalog knows are not named: .*catalog\.db is missing/);
     const html = await readFile(user.path(KIT), "utf8");
-    assert.match(html, /Google Drive, in “My Drive” of the owner's account, folder “Family\/Backup”/);
+    assert.match(html, /Google Drive, in “My Drive” of the owner’s account, folder “Family\/Backup”/);
     assert.match(html, /coldframe auth google/);
   }));
 
@@ -167,6 +167,41 @@ test("shell words of the page stay one word, whatever is in them", async () => {
   const { stdout } = await run("sh", ["-c", words]);
   assert.deepEqual(stdout.trim().split("\n"), ["gdrive:Mum's $(x)", "--identity", "key.txt"]);
 });
+
+testWith(
+  ["age", "gunzip", "bsdtar"],
+  "the steps of the page without coldframe give the photo back",
+  () =>
+    withUser(async (user) => {
+      await user.ok("init", "--classic", "--yes");
+      await put(user, "Photos/birthday.jpg", "cake");
+      await user.ok("sync", user.path("Photos"), "--seal");
+      await put(user, "Photos/new.jpg", "too new for an image");
+      await user.ok("sync");
+      await user.ok("key", "kit");
+      const html = await readFile(user.path(KIT), "utf8");
+      await writeFile(user.path("key.txt"), typedFrom(html).replace(/\s/g, "") + "\n");
+
+      // The commands as printed, with the names of the files that were downloaded.
+      const steps = [...html.matchAll(/<code class="command">(age .*?)<\/code>/g)].map(([, step]) =>
+        step ?? ""
+      );
+      const step = async (index: number, folder: string) => {
+        const [name = ""] = await filesBelow(user.path("home/store", folder));
+        const object = user.path("home/store", folder, name);
+        const line = steps[index]?.replace(/NAME(\.\w+)*\.age/, `'${object}'`) ??
+          assert.fail("a step is missing");
+        return (await run("sh", ["-c", line], { cwd: user.folder })).stdout;
+      };
+      assert.equal(steps.length, 3);
+      assert.match(await step(0, "manifests"), /"path":"Photos\/birthday\.jpg"/);
+      await step(1, "volumes");
+      const image = user.path("volume.iso");
+      assert.equal((await run("bsdtar", ["-xOf", image, "Photos/birthday.jpg"])).stdout, "cake");
+      await step(2, "staged");
+      assert.equal(await readFile(user.path("photo.jpg"), "utf8"), "too new for an image");
+    }),
+);
 
 test(
   "a protected key asks for its passphrase, and no kit is written without",
