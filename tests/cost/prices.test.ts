@@ -82,8 +82,8 @@ for (
     ],
     [
       "a time the wrong way round",
-      "300,\n          720",
-      "720,\n          300",
+      "300,\n            720",
+      "720,\n            300",
       /tiers\.Bulk\.minutes must be two/,
     ],
     ["no tier at all", '"tiers": {', '"tiers": {}, "was": {', /classes\.GLACIER\.tiers must name a tier/],

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { builtinText } from "../../cost/builtin.ts";
+import type { LayoutCost } from "../../cost/compare.ts";
 import { formatMoney, type Money } from "../../cost/money.ts";
 import type { RestoreCost } from "../../cost/restore.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -194,12 +195,11 @@ function printComparison(terminal: Terminal, of: NonNullable<CostReport["compari
     terminal,
     `One object per file, or volumes of ${formatSize(of.volumeSize)}, at prices of ${of.pricesOf}`,
   );
-  const row = (title: string, of: typeof comparison.perFile) => [
+  const row = (title: string, layout: LayoutCost) => [
     title,
-    of.objects.toLocaleString("en-US"),
-    ...[of.upload.plus(of.parts), of.check, of.storage, of.overhead].map(show),
+    layout.objects.toLocaleString("en-US"),
+    ...[layout.upload.plus(layout.parts), layout.check, layout.storage, layout.overhead].map(show),
   ];
-  const comparison = of;
   const columns: Column[] = [
     { title: amount(of.files, of.bytes) },
     ...["Objects", "Upload", "A check", "Storage", "Overhead a month"].map((title) => ({
