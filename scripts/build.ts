@@ -2,7 +2,7 @@
  * Builds the binary: one file with the program, its runtime and the native SQLite library inside.
  *
  *     deno task build                    for this machine
- *     deno task build linux-arm64 …      for others, on this machine
+ *     deno task build linux-arm64 …      for others, on this machine; `all` for every one
  *
  * Runs under Bun, and is the only file that uses Bun's own API.
  */
@@ -14,15 +14,18 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** Our names of targets, Bun's, and the package that holds the native library. */
+/**
+ * Our names of targets, Bun's, and the package that holds the native library. Bun's `baseline` runs on the
+ * processors of old laptops and small boxes, which have no AVX2.
+ */
 const TARGETS: Readonly<
   Record<string, { readonly bun: string; readonly library: string; readonly suffix: string }>
 > = {
-  "linux-x64": { bun: "bun-linux-x64", library: "@libsql/linux-x64-gnu", suffix: "" },
+  "linux-x64": { bun: "bun-linux-x64-baseline", library: "@libsql/linux-x64-gnu", suffix: "" },
   "linux-arm64": { bun: "bun-linux-arm64", library: "@libsql/linux-arm64-gnu", suffix: "" },
   "darwin-x64": { bun: "bun-darwin-x64", library: "@libsql/darwin-x64", suffix: "" },
   "darwin-arm64": { bun: "bun-darwin-arm64", library: "@libsql/darwin-arm64", suffix: "" },
-  "windows-x64": { bun: "bun-windows-x64", library: "@libsql/win32-x64-msvc", suffix: ".exe" },
+  "windows-x64": { bun: "bun-windows-x64-baseline", library: "@libsql/win32-x64-msvc", suffix: ".exe" },
 };
 
 /** The loader of the `libsql` package picks its library at run time, which a single file cannot. */
@@ -144,4 +147,5 @@ async function build(name: string): Promise<void> {
 
 const HERE = `${platform() === "win32" ? "windows" : platform()}-${arch()}`;
 const names = process.argv.slice(2);
-for (const name of names.length > 0 ? names : [HERE]) await build(name);
+const wanted = names.includes("all") ? Object.keys(TARGETS) : names;
+for (const name of wanted.length > 0 ? wanted : [HERE]) await build(name);
