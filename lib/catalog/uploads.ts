@@ -160,6 +160,16 @@ export async function storedKeys(db: Database, keys: readonly string[]): Promise
   return new Set(found);
 }
 
+/** Uploads of this box to staging whose contents are in a stored volume by now. */
+export function needlessUploads(db: Database, box: string): Promise<PendingUpload[]> {
+  return db.all(
+    `SELECT ${COLUMNS} FROM uploads
+      WHERE box = ? AND content IN (SELECT id FROM contents WHERE volume IS NOT NULL) ORDER BY id`,
+    [box],
+    parse,
+  );
+}
+
 /** An upload as it stands now, or undefined when it is finished or forgotten. */
 export function findUpload(db: Database, id: number): Promise<PendingUpload | undefined> {
   return db.first(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`, [id], parse);

@@ -208,7 +208,7 @@ async function sendParts(
       const isNew = before.compare(index, sha256);
       if (isNew) await ledger.noteMade({ index, size: length, sha256 });
       if (sent !== undefined) lanes.giveBack(buffer);
-      else lanes.start(buffer, () => send(index, body));
+      else await lanes.start(buffer, () => send(index, body));
     }
   } finally {
     await lanes.settle(); // parts on their way are confirmed and noted even when the run stops here
@@ -261,11 +261,13 @@ class SentBefore {
 class Lanes {
   readonly #free: Bytes[] = [];
   readonly #bufferSize: number;
+  readonly #width: number;
   readonly #inFlight = new Set<Promise<void>>();
   #unused: number;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(width: number, bufferSize: number) {
+    this.#width = width;
     this.#unused = width + 1;
     this.#bufferSize = bufferSize;
   }
@@ -292,8 +294,15 @@ class Lanes {
     this.#free.push(buffer);
   }
 
-  /** Lets `work` go on by itself with a buffer. */
-  start(buffer: Bytes, work: () => Promise<void>): void {
+  /**
+   * Lets `work` go on by itself with a buffer, once there is a lane for it: where parts must be in order,
+   * when the one before has arrived.
+   *
+   * @throws what a part on its way has failed with
+   */
+  async start(buffer: Bytes, work: () => Promise<void>): Promise<void> {
+    while (this.#inFlight.size >= this.#width) await Promise.race(this.#inFlight);
+    this.throwFailure();
     const run = work().catch((error) => {
       this.#failure ??= { error };
     }).finally(() => {

@@ -119,8 +119,8 @@ export class StagingTier {
     if (room === undefined || relievable === undefined) return { early: [], keep: rest };
     const freed = await this.#freed(leaving);
     const plan = await this.#split(rest, relievable + freed);
-    await this.#send(plan.keep, room);
-    if (this.#full === undefined || isShared(this.#session)) return plan;
+    const full = await this.#send(plan.keep, room);
+    if (full === undefined || isShared(this.#session)) return plan;
     // Full, in spite of what it said: it has no room but what is about to be freed.
     return await this.#split(rest, freed);
   }
@@ -186,15 +186,17 @@ export class StagingTier {
     });
   }
 
-  async #send(files: readonly WaitingFile[], room: number): Promise<void> {
+  /** @returns what the store said if it was full, though it had seemed to have room */
+  async #send(files: readonly WaitingFile[], room: number): Promise<StoreError | undefined> {
     const report = await this.#try((store) => stageFiles(this.#session, store, files, room));
-    if (report === undefined) return;
+    if (report === undefined) return undefined;
     this.#files += report.staged;
     this.#bytes += report.bytes;
     this.#changed.push(...report.changed);
-    this.#full = report.full;
+    this.#full ??= report.full;
     this.#short = report.waiting > 0;
     if (report.failure !== undefined) this.#fail(report.failure);
+    return report.full;
   }
 
   /** Runs `work` on the store; undefined when it cannot be used in this run. */

@@ -1,9 +1,11 @@
-/** Tidying staging: removing objects whose contents are in a stored volume (DESIGN §5 step 9). */
+/** Tidying staging: removing what is there of contents that are in a stored volume (DESIGN §5 step 9). */
 
 import { forgetStaged, replaceableStaged, type StagedObject } from "../catalog/staged.ts";
+import { forgetUpload, needlessUploads } from "../catalog/uploads.ts";
 import { StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { inParallel } from "./pool.ts";
+import { abortBegun } from "./seal.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -13,6 +15,7 @@ import type { Session } from "./session.ts";
  * @returns how many were removed
  */
 export async function tidyStaging(session: Session): Promise<number> {
+  await forgetNeedless(session);
   const objects = await replaceableStaged(session.db);
   let removed = 0;
   for (const [url, group] of Map.groupBy(objects, (object) => object.store)) {
@@ -29,6 +32,28 @@ export async function tidyStaging(session: Session): Promise<number> {
     removed += gone.length;
   }
   return removed;
+}
+
+/**
+ * Ends uploads that came too late for their contents. The store may hold a part of an object, or all of it
+ * when its answer got lost.
+ */
+async function forgetNeedless(session: Session): Promise<void> {
+  const failed = new Set<string>();
+  for (const { id, store: url, key } of await needlessUploads(session.db, session.home.box)) {
+    if (failed.has(url)) continue;
+    session.signal.throwIfAborted();
+    try {
+      const store = await session.storeAt(url);
+      await abortBegun(session, store, id);
+      await store.remove(key);
+      await session.db.write(forgetUpload(id));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      failed.add(url);
+      session.report.warn(`An unfinished upload stays at ${url}: ${error.message}`);
+    }
+  }
 }
 
 async function removeAll(

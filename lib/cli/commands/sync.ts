@@ -118,11 +118,11 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
   if (waiting.files > 0) {
     line(terminal, `Waiting in staging until a volume is full: ${amount(waiting.files, waiting.bytes)}.`);
   }
-  if (report.stagingTrouble !== undefined) describeTrouble(terminal, report.stagingTrouble);
+  if (report.stagingTrouble !== undefined) describeTrouble(terminal, report.stagingTrouble, report.unstaged);
   if (report.unstaged > 0) {
     complain(
       terminal,
-      `${count(report.unstaged, "file")} could not be staged and are not protected yet`,
+      `not protected yet, since staging did not take them: ${count(report.unstaged, "file")}`,
       "See `coldframe ls pending`. The next run tries again; --seal puts them into a volume now.",
     );
   }
@@ -137,9 +137,11 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
 const LOST =
   "If it went into the bin of the store, take it back out there. To give it up: coldframe sync --accept-gone";
 
-function describeTrouble(terminal: Terminal, { code, message, hint }: Trouble): void {
-  const what = code === "store-full" ? "staging is full" : "staging does not work";
-  complain(terminal, `${what}: ${message}`, hint ?? "Nothing is lost; the next run tries again.");
+function describeTrouble(terminal: Terminal, { code, message, hint }: Trouble, unstaged: number): void {
+  const next = hint ?? "Nothing is lost; the next run tries again.";
+  if (code !== "store-full") return complain(terminal, `staging does not work: ${message}`, next);
+  if (unstaged > 0) return complain(terminal, `staging is full: ${message}`, next);
+  warn(terminal, `staging was full, so more was sealed than usual: ${message}. ${next}`);
 }
 
 function toJson(report: SyncReport): unknown {
