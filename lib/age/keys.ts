@@ -26,7 +26,8 @@ export interface KeyPair {
   readonly recipient: string;
 }
 
-const SECRET = { hybrid: "AGE-SECRET-KEY-PQ-1", x25519: "AGE-SECRET-KEY-1" } as const;
+/** How secret keys begin. */
+export const SECRET = { hybrid: "AGE-SECRET-KEY-PQ-1", x25519: "AGE-SECRET-KEY-1" } as const;
 const PUBLIC = { hybrid: "age1pq1", x25519: "age1" } as const;
 /** Characters of Bech32 (BIP 173); a prefix followed by something else is of another kind of key. */
 const BECH32 = /^[qpzry9x8gf2tvdw0s3jn54khce6mua7l]+$/;

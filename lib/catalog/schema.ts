@@ -73,6 +73,7 @@ const INITIAL = [
      object_size INTEGER NOT NULL,   -- of the object, encrypted or not
      header_size INTEGER NOT NULL,   -- age header; 0 in a plain store
      checksum TEXT,                  -- of the object, as in lib/store/checksum.ts
+     file_sha256 TEXT,               -- of the image file it was packed as, or uploaded from
      udf INTEGER NOT NULL,
      files INTEGER NOT NULL,
      oldest INTEGER NOT NULL,        -- mtime of the oldest file

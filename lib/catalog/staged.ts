@@ -96,26 +96,27 @@ export async function markStaged(
   db: Database,
   objects: readonly (StagedObject & { readonly upload: number })[],
 ): Promise<void> {
-  const statements: Statement[] = [];
-  for (const { upload, ...object } of objects) {
-    statements.push({
-      sql:
-        `INSERT INTO staged (content, store, key, size, header_size, checksum, time) VALUES (?, ?, ?, ?, ?, ?, ?)
+  await db.write(objects.flatMap(({ upload, ...object }) => [addStaged(object), ...forgetUpload(upload)]));
+}
+
+/** Notes a staged object that the store holds. */
+export function addStaged(object: StagedObject): Statement {
+  return {
+    sql:
+      `INSERT INTO staged (content, store, key, size, header_size, checksum, time) VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (content, store) DO UPDATE
               SET key = excluded.key, size = excluded.size, header_size = excluded.header_size,
                   checksum = excluded.checksum, time = excluded.time`,
-      args: [
-        object.content,
-        object.store,
-        object.key,
-        object.size,
-        object.headerSize,
-        object.checksum,
-        object.time,
-      ],
-    }, ...forgetUpload(upload));
-  }
-  await db.write(statements);
+    args: [
+      object.content,
+      object.store,
+      object.key,
+      object.size,
+      object.headerSize,
+      object.checksum,
+      object.time,
+    ],
+  };
 }
 
 /** Staged objects whose content is in a stored volume: no longer needed in staging. */

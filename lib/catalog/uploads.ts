@@ -83,6 +83,11 @@ export function startUpload(upload: NewUpload, of: { volume: string } | { conten
   };
 }
 
+/** Writes down the upload of a volume that is packed as a file. */
+export async function startFileUpload(db: Database, volume: string, upload: NewUpload): Promise<void> {
+  await db.write([startUpload(upload, { volume })]);
+}
+
 /**
  * Notes where the store keeps the upload, before any part is sent. What the parts were stays known: the
  * file key must not meet other bytes in this attempt than in the one before.
@@ -181,6 +186,11 @@ export function forgetUpload(id: number): Statement[] {
     { sql: "DELETE FROM upload_parts WHERE upload = ?", args: [id] },
     { sql: "DELETE FROM uploads WHERE id = ?", args: [id] },
   ];
+}
+
+/** Forgets the upload of a volume, which stays what it was. */
+export async function forgetFileUpload(db: Database, volume: number): Promise<void> {
+  await db.write(forgetUploadsOf(volume));
 }
 
 /** The statements that forget the uploads of a volume. */

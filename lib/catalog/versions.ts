@@ -1,5 +1,6 @@
 /** What was seen in the sources: every version of every path. */
 
+import { ColdframeError } from "../errors.ts";
 import type { Database, RowReader, Statement } from "./database.ts";
 
 /** A current version, as much as a scan needs to tell whether the file changed. */
@@ -70,8 +71,17 @@ export async function recordHashed(
   now: number,
 ): Promise<void> {
   if (files.length === 0) return;
+  files.forEach(assertWellFormed);
   const json = JSON.stringify(files);
   await db.write([addContents(json), endChanged(source, json, now), makeCurrent(source, json, now)]);
+}
+
+/** Half a surrogate pair has no UTF-8; libsql does not refuse it, but ends the process when it reads it. */
+function assertWellFormed({ path }: HashedFile): void {
+  if (path.isWellFormed()) return;
+  throw new ColdframeError("source-unreadable", `the name ${JSON.stringify(path)} is not valid Unicode`, {
+    hint: "Rename it so that it can be stored.",
+  });
 }
 
 function addContents(json: string): Statement {

@@ -68,6 +68,8 @@ export interface NewVolume {
   readonly files: number;
   readonly oldest: number;
   readonly newest: number;
+  /** Hex SHA-256 of the image file it was packed as, or is uploaded from; undefined for one that never was a file. */
+  readonly fileSha256?: string | undefined;
 }
 
 /** A row of `volumes`. */
@@ -87,7 +89,7 @@ export interface PlannedFile extends VolumeFile {
 }
 
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
-  checksum, udf, files, oldest, newest`;
+  checksum, file_sha256, udf, files, oldest, newest`;
 
 function parseVolume(row: RowReader): Volume {
   const state = row.text("state");
@@ -104,6 +106,7 @@ function parseVolume(row: RowReader): Volume {
     objectSize: row.int("object_size"),
     headerSize: row.int("header_size"),
     checksum: row.optionalText("checksum"),
+    fileSha256: row.optionalText("file_sha256"),
     udf: row.int("udf") === 1,
     files: row.int("files"),
     oldest: row.int("oldest"),
@@ -202,8 +205,8 @@ function insertVolume(v: NewVolume): Statement {
   return {
     sql:
       `INSERT INTO volumes (name, state, box, store, key, created, image_size, object_size, header_size, udf,
-                               files, oldest, newest)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                               files, oldest, newest, file_sha256)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     args: [
       v.name,
       v.state,
@@ -218,6 +221,7 @@ function insertVolume(v: NewVolume): Statement {
       v.files,
       v.oldest,
       v.newest,
+      v.fileSha256 ?? null,
     ],
   };
 }
@@ -245,9 +249,40 @@ function insertFiles(volume: string, files: readonly VolumeFile[]): Statement[] 
 /**
  * Marks a volume stored: from here on its contents count as safe in the cold store. One transaction
  * (DESIGN §5 step 7), which also ends its upload and erases the file key.
+ *
+ * @param checksum null where nobody knows any more what was sent: after a recovery
  */
-export async function markStored(db: Database, id: number, checksum: string, now: number): Promise<void> {
+export async function markStored(
+  db: Database,
+  id: number,
+  checksum: string | null,
+  now: number,
+): Promise<void> {
+  await db.write(storedStatements(id, checksum, now));
+}
+
+/** Where the object of a volume stands that was a file before, and what it is. */
+export type ObjectOfVolume = Pick<Volume, "store" | "key" | "objectSize" | "headerSize">;
+
+/** Marks a volume stored that was packed as a file, as one transaction. */
+export async function markUploaded(
+  db: Database,
+  id: number,
+  object: ObjectOfVolume,
+  checksum: string,
+  now: number,
+): Promise<void> {
   await db.write([
+    {
+      sql: "UPDATE volumes SET store = ?, key = ?, object_size = ?, header_size = ? WHERE id = ?",
+      args: [object.store, object.key, object.objectSize, object.headerSize, id],
+    },
+    ...storedStatements(id, checksum, now),
+  ]);
+}
+
+function storedStatements(id: number, checksum: string | null, now: number): Statement[] {
+  return [
     {
       sql: "UPDATE volumes SET state = 'stored', stored = ?, checksum = ? WHERE id = ?",
       args: [now, checksum, id],
@@ -265,7 +300,7 @@ export async function markStored(db: Database, id: number, checksum: string, now
       args: [id, id],
     },
     ...forgetUploadsOf(id),
-  ]);
+  ];
 }
 
 /** Forgets a volume that was never stored, so that its files are planned anew. */
@@ -358,4 +393,14 @@ export async function isStoreKnown(db: Database, store: string): Promise<boolean
     (row) => row.int("known"),
   );
   return found !== undefined;
+}
+
+/** The URL of every store that holds something for good, or that single files wait in. */
+export function knownStores(db: Database): Promise<string[]> {
+  return db.all(
+    `SELECT store FROM volumes WHERE state = 'stored' UNION SELECT store FROM staged
+      UNION SELECT store FROM snapshots ORDER BY store`,
+    [],
+    (row) => row.text("store"),
+  );
 }

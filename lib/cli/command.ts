@@ -37,6 +37,7 @@ export interface StoreFlags {
   readonly staging?: string;
   readonly cold?: string;
   readonly limitRate?: RateSchedule;
+  readonly objectLock?: string;
 }
 
 /** A command that only holds others. It has no flags: commander would take theirs for its own. */
@@ -60,6 +61,14 @@ export function addStoreFlags(command: Command): Command {
   return command
     .option("--staging <url>", "where single files wait, such as file:/mnt/usb/store")
     .option("--cold <url>", "where volumes are kept, such as file:/mnt/usb/store");
+}
+
+/** `--object-lock`, for commands that write to the cold store. */
+export function lockOption(): Option {
+  return new Option(
+    "--object-lock <time>",
+    "volumes at S3 cannot be deleted for so long, such as 365d or 10y",
+  );
 }
 
 /** `--limit-rate`, for commands that send much. */
@@ -115,6 +124,7 @@ export async function withSession<T>(
     staging: flags.staging,
     cold: flags.cold,
     limitRate: flags.limitRate,
+    objectLock: flags.objectLock,
     env: terminal.env,
     signal: terminal.signal,
     report: progressReporter(terminal, flags.json === true),

@@ -5,16 +5,20 @@ import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { authCommand } from "./commands/auth.ts";
+import { costCommand } from "./commands/cost.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { packCommand } from "./commands/pack.ts";
+import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
+import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
@@ -26,12 +30,16 @@ const COMMANDS: readonly CommandMaker[] = [
   syncCommand,
   scanCommand,
   packCommand,
+  uploadCommand,
   lsCommand,
   treeCommand,
   findCommand,
   statusCommand,
   restoreCommand,
   uploadsCommand,
+  recoverCommand,
+  costCommand,
+  doctorCommand,
   keyCommand,
   authCommand,
 ];

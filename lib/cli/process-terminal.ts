@@ -3,6 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { ColdframeError, systemCode } from "../errors.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -28,7 +29,11 @@ export function processTerminal(): Terminal & { close(): void } {
     interactive: process.stdin.isTTY === true && live,
     colour: live && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb",
     env: process.env,
-    ask: (question, options) => ask(question, options?.secret ?? false, stop.signal),
+    ask: (question, options) => {
+      const interrupt = () => onSignal("SIGINT");
+      return ask(question, { secret: options?.secret ?? false, signal: stop.signal, interrupt });
+    },
+    input: () => text(process.stdin),
     now: () => Date.now(),
     signal: stop.signal,
     close() {
@@ -38,14 +43,23 @@ export function processTerminal(): Terminal & { close(): void } {
   };
 }
 
-async function ask(question: string, secret: boolean, signal: AbortSignal): Promise<string | undefined> {
-  process.stderr.write(question);
+async function ask(
+  question: string,
+  { secret, signal, interrupt }: { secret: boolean; signal: AbortSignal; interrupt: () => void },
+): Promise<string | undefined> {
+  if (secret) process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const output = secret ? silent : process.stderr;
   const reader = createInterface({ input: process.stdin, output, terminal: process.stdin.isTTY === true });
+  // While a question is open, the terminal sends Ctrl-C as a key.
+  reader.on("SIGINT", interrupt);
   try {
     const ended = new Promise<undefined>((resolve) => reader.once("close", () => resolve(undefined)));
-    return await Promise.race([reader.question("", { signal }), ended]);
+    // The reader draws its line anew with each key, so the question must be its own.
+    return await Promise.race([reader.question(secret ? "" : question, { signal }), ended]);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     reader.close();
     if (secret) process.stderr.write("\n");

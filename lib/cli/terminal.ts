@@ -25,6 +25,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Asks one question; undefined at the end of input. */
   ask(question: string, options?: { secret?: boolean }): Promise<string | undefined>;
+  /** All of standard input, where that is no terminal. */
+  input(): Promise<string>;
   now(): number;
   readonly signal: AbortSignal;
 }

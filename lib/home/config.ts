@@ -24,6 +24,8 @@ export interface Config {
   readonly catalog: string | undefined;
   /** How fast to send, by the hour; undefined for no limit. */
   readonly limitRate: RateSchedule | undefined;
+  /** A file of prices, from the home if relative; undefined for `<home>/prices.json` where that is there. */
+  readonly prices: string | undefined;
 }
 
 /** 5 GB: fits any cloud's single-copy limits, thaws in one go, and is one request a month for most families. */
@@ -96,6 +98,7 @@ const KEYS: Readonly<Record<string, Reader>> = {
   "ignore": lines,
   "catalog": text,
   "limit-rate": rate,
+  "prices": text,
 };
 
 /**
@@ -108,7 +111,7 @@ export function parseConfig(source: string, path: string): Config {
   const table = parseToml(source, path);
   const values: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(table)) {
-    const reader = KEYS[key];
+    const reader = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (reader === undefined) throw mistake(path, lineOf(source, key), unknownKey(key));
     values[key] = readValue(reader, value, key, path, lineOf(source, key));
   }
@@ -129,6 +132,7 @@ function fromValues(values: Record<string, unknown>): Config {
     ignore: texts(values["ignore"]),
     catalog: optionalText(values["catalog"]),
     limitRate: typeof values["limit-rate"] === "string" ? parseRate(values["limit-rate"]) : undefined,
+    prices: optionalText(values["prices"]),
   };
 }
 
@@ -228,6 +232,8 @@ ${setting("staging", choices.staging, "file:/mnt/usb/store")}
 # staging-limit = "10G"
 
 # Where volumes are kept for good.
+# A bucket: "s3://bucket/prefix?region=eu-central-1&class=DEEP_ARCHIVE"; with &lock=365d nobody can delete
+# a volume for a year. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws.
 ${setting("cold", choices.cold, "file:/mnt/usb/store")}
 
 # The size of a volume: k, M, G are powers of 1000, Ki, Mi, Gi powers of 1024.
@@ -242,6 +248,9 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 
 # How fast to send, in bytes per second, all stores together; by the hour of the day if you like.
 # limit-rate = "08:00-23:00 500k, else 2M"
+
+# What your provider charges, for \`coldframe cost\`; see docs/COST.md.
+# prices = "prices.json"
 
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"

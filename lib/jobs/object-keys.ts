@@ -3,9 +3,9 @@
 import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 
-/** The key of a volume. */
-export function volumeKey(name: string): string {
-  return `volumes/${name}.iso.age`;
+/** The key of a volume; without `.age` where it is not encrypted. */
+export function volumeKey(name: string, plain = false): string {
+  return plain ? `volumes/${name}.iso` : `volumes/${name}.iso.age`;
 }
 
 /** The key of a volume's manifest. */

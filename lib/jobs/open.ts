@@ -12,6 +12,7 @@ import type { StoreContext } from "../store/context.ts";
 import { assertStoreUrl, canonicalUrl, localFolder, openStore } from "../store/open.ts";
 import { rateLimited, RateLimiter, type RateSchedule } from "../store/rate.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
+import { withLock } from "../store/s3/url.ts";
 import type { Store } from "../store/store.ts";
 import { createHome, DEFAULT_CHOICES, freshArchive } from "./init.ts";
 import type { Reporter } from "./report.ts";
@@ -30,6 +31,8 @@ export interface OpenOptions {
   readonly cold: string | undefined;
   /** How fast to send, before that of the settings. */
   readonly limitRate?: RateSchedule | undefined;
+  /** How long volumes in an S3 store cannot be deleted, as in its URL. */
+  readonly objectLock?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
   readonly report: Reporter;
@@ -149,7 +152,7 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
     return opened;
   };
   const staging = options.staging ?? home.config.staging ?? defaultStore(home);
-  const cold = options.cold ?? home.config.cold ?? defaultStore(home);
+  const cold = withLock(options.cold ?? home.config.cold ?? defaultStore(home), options.objectLock);
   const archive = await archiveIdentity(db);
   if (options.lockFor !== undefined) [staging, cold].forEach(assertStoreUrl);
   const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
@@ -188,6 +191,7 @@ async function openOnce(
   });
 }
 
-function defaultStore(home: Home): string {
+/** The store of a home whose settings name none. */
+export function defaultStore(home: Home): string {
   return `file:${home.paths.store}`;
 }

@@ -1,6 +1,6 @@
 /** Packing: volumes as files in a folder, without sending them anywhere. */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { link, open, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { newEnvelope } from "../age/header.ts";
@@ -88,7 +88,8 @@ async function packVolume(
     const packed = { name, path, files: files.length, size: maker.size };
     if (options.dryRun) return packed;
     const meter = session.report.phase(`Packing ${name}`, maker.size);
-    await writeImage(path, maker, (bytes) => meter.add(bytes), session.signal).finally(() => meter.done());
+    const fileSha256 = await writeImage(path, maker, (bytes) => meter.add(bytes), session.signal)
+      .finally(() => meter.done());
     await planVolume(
       session.db,
       {
@@ -105,6 +106,7 @@ async function packVolume(
         files: files.length,
         oldest: Math.min(...extremes(files)),
         newest: Math.max(...extremes(files)),
+        fileSha256,
       },
       volumeRows(files, built.offsets, mentions.references),
     );
@@ -159,15 +161,20 @@ async function makerOf(
 
 const PIECE = 8 * 1024 * 1024;
 
-/** Writes an image under a temporary name, which becomes its own when it is whole and on the disk. */
+/**
+ * Writes an image under a temporary name, which becomes its own when it is whole and on the disk.
+ *
+ * @returns its SHA-256, in hex
+ */
 async function writeImage(
   path: string,
   maker: ObjectMaker,
   onWritten: (bytes: number) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const folder = resolve(path, "..");
   const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
+  const hash = createHash("sha256");
   try {
     await makeFolder(folder, 0o755);
     const file = await open(temporary, "wx", 0o600);
@@ -176,6 +183,7 @@ async function writeImage(
       for (let offset = 0; offset < maker.size; offset += PIECE) {
         signal.throwIfAborted();
         const piece = await maker.part(offset, Math.min(PIECE, maker.size - offset), buffer);
+        hash.update(piece);
         await writeAt(file, piece, offset);
         onWritten(piece.length);
       }
@@ -186,6 +194,7 @@ async function writeImage(
     }
     await link(temporary, path);
     await syncFolder(folder);
+    return hash.digest("hex");
   } catch (error) {
     throw packError(error, path);
   } finally {

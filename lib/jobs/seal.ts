@@ -26,6 +26,7 @@ import {
   findVolume,
   markStored,
   type Mentions,
+  type PlannedFile,
   plannedVolumes,
   planVolume,
   type Volume,
@@ -33,13 +34,13 @@ import {
   type WaitingFile,
 } from "../catalog/volumes.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";
-import { encodeManifest } from "../plan/manifest.ts";
+import { encodeManifest, type Manifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
 import type { Store } from "../store/store.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
 import { type Ledger, type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
-import { buildVolume, type BuiltVolume, type FileOfVolume, volumeRows } from "./volume.ts";
+import { buildVolume, type BuiltVolume, type FileOfVolume, type VolumeDraft, volumeRows } from "./volume.ts";
 import { readableContents, VolumeReader } from "./volume-reader.ts";
 
 /** A volume that is now in the cold store. */
@@ -84,7 +85,7 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
   const reader = new VolumeReader(...await builtFromCatalog(session, volume));
   try {
     const sent = await sendVolume(session, store, upload, reader, volume);
-    await storeManifest(session, store, volume, reader.built);
+    await storeManifest(session, store, volume, reader.built.manifest);
     await markStored(session.db, volume.id, sent.checksum, session.now());
     return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };
   } catch (error) {
@@ -152,20 +153,25 @@ async function builtFromCatalog(
   session: Session,
   volume: Volume,
 ): Promise<ConstructorParameters<typeof VolumeReader>> {
+  const draft = await draftFromCatalog(session, volume);
+  const built = buildVolume(draft);
+  assertAsPlanned(volume, built, draft.files);
+  return [built, await readableContents(session.db, volume.id)];
+}
+
+/** What a volume was planned or packed of. */
+export async function draftFromCatalog(session: Session, volume: Volume): Promise<VolumeDraft<PlannedFile>> {
   const rows = await volumeFiles(session.db, volume.id);
-  const files = rows.filter((row) => row.offset !== undefined);
-  const built = buildVolume({
+  return {
     name: volume.name,
     archive: session.archive.archive,
     box: volume.box,
     created: volume.created,
     udf: volume.udf,
-    files,
+    files: rows.filter((row) => row.offset !== undefined),
     references: rows.flatMap((row) => row.offset === undefined ? [{ ...row, volume: row.heldBy ?? "" }] : []),
     folders: await foldersOfVolume(session.db, volume.id),
-  });
-  assertAsPlanned(volume, built, files);
-  return [built, await readableContents(session.db, volume.id)];
+  };
 }
 
 /**
@@ -256,15 +262,15 @@ export const NO_LEDGER: Ledger = {
  * Stores the manifest beside its volume. After a crash it may be there already: encrypted with another
  * file key, so with other bytes, but from the same volume, whose name is a hash of what it lists.
  */
-async function storeManifest(
+export async function storeManifest(
   session: Session,
   store: Store,
   volume: Volume,
-  built: BuiltVolume,
+  manifest: Manifest,
 ): Promise<void> {
   const key = manifestKey(volume.name);
   if (await store.head(key) !== undefined) return;
-  await sendBytes(session, store, key, gzipSync(utf8(encodeManifest(built.manifest))), "manifest");
+  await sendBytes(session, store, key, gzipSync(utf8(encodeManifest(manifest))), "manifest");
 }
 
 /** Encrypts bytes in memory for today's recipients and stores them. */

@@ -39,17 +39,13 @@ export async function storeSnapshot(session: Session, store: Store): Promise<str
   }
 }
 
-/** A moment under which no snapshot stands yet: clocks go back, and two boxes may share a store. */
-async function freeTime(store: Store, now: number): Promise<number> {
-  let time = now;
-  while (await store.head(snapshotKey(time)) !== undefined) time++;
-  return time;
-}
-
-/** Sends a snapshot under the next free moment; another box may take that one first. */
+/**
+ * Stores a snapshot under the first free moment: clocks go back, and of two boxes that share a store both
+ * may take one in the same millisecond.
+ */
 async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
-  for (let from = session.now();; from++) {
-    const time = await freeTime(store, from);
+  for (let time = session.now();; time++) {
+    if (await store.head(snapshotKey(time)) !== undefined) continue;
     try {
       return await sendAt(session, store, path, time);
     } catch (error) {

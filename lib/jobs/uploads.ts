@@ -43,10 +43,15 @@ export async function unfinishedUploads(session: Session): Promise<UnfinishedUpl
   return (await findAll(session)).map(({ shown }) => shown);
 }
 
+/** Those that the catalog knows; asks no store. */
+export async function knownUploads(session: Session): Promise<UnfinishedUpload[]> {
+  const known = await allUploads(session.db);
+  return (await Promise.all(known.map((upload) => ofCatalog(session, upload)))).map(({ shown }) => shown);
+}
+
 async function findAll(session: Session): Promise<Found[]> {
   const known = await allUploads(session.db);
-  const found: Found[] = [];
-  for (const upload of known) found.push(await ofCatalog(session, upload));
+  const found = await Promise.all(known.map((upload) => ofCatalog(session, upload)));
   const tokens = new Set(known.flatMap(({ begun }) => begun?.token ?? []));
   for (const store of await storesInUse(session, known)) {
     for (const info of await uploadsIn(session, store)) {

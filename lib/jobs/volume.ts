@@ -147,7 +147,8 @@ function manifestFolder({ path, mtime }: VolumeDraft["folders"][number]): Manife
   return { path, mtime: new Date(mtime).toISOString(), folder: true };
 }
 
-function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Manifest {
+/** The manifest of a volume whose files stand at these offsets. */
+export function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Manifest {
   return {
     header: {
       format: MANIFEST_FORMAT,

@@ -27,22 +27,45 @@ function toRegExp(pattern: string): RegExp {
   return new RegExp(`^${anywhere}${translate(pattern)}(?:/.*)?$`, "su");
 }
 
+/**
+ * A `*` never leaves its path segment, so all but the last one of a segment may settle for the nearest
+ * match of what follows: atomic groups, which JavaScript writes as a lookahead and a back reference. Without
+ * them a pattern with a dozen stars would take minutes (catastrophic backtracking).
+ */
 function translate(pattern: string): string {
   let out = "";
+  let pieces = [""]; // of the current segment, between its stars
+  let groups = 0;
+  const endSegment = () => {
+    const [first = "", ...rest] = pieces;
+    const last = rest.pop();
+    const nearest = rest.map((piece) => `(?=(?<g${++groups}>[^/]*?${piece}))\\k<g${groups}>`);
+    out += first + nearest.join("") + (last === undefined ? "" : `[^/]*${last}`);
+    pieces = [""];
+  };
   for (let i = 0; i < pattern.length;) {
-    const rest = pattern.slice(i);
-    const [token, expression] = nextToken(rest);
-    out += expression;
-    i += token;
+    const [length, expression] = nextToken(pattern.slice(i));
+    i += length;
+    if (expression === STAR) pieces.push("");
+    else if (expression === SLASH || DEEP.test(expression)) {
+      endSegment();
+      out += expression;
+    } else pieces.push((pieces.pop() ?? "") + expression);
   }
+  endSegment();
   return out;
 }
+
+const STAR = "[^/]*";
+const SLASH = "\\/";
+/** How `**` begins in both its forms: what crosses segments. */
+const DEEP = /^(\(\?:)?\.\*/;
 
 /** The length of the next piece of a pattern, and its regular expression. */
 function nextToken(rest: string): [length: number, expression: string] {
   if (rest.startsWith("**/")) return [3, "(?:.*/)?"];
   if (rest.startsWith("**")) return [2, ".*"];
-  if (rest.startsWith("*")) return [1, "[^/]*"];
+  if (rest.startsWith("*")) return [1, STAR];
   if (rest.startsWith("?")) return [1, "[^/]"];
   const set = /^\[(!?)([^\]]+)\]/.exec(rest);
   if (set?.[2] !== undefined) {

@@ -21,6 +21,8 @@ export class User {
   readonly home: string;
   /** Answers to the questions that come; none means that there is no terminal. */
   answers: Answer[] | undefined;
+  /** What is piped into standard input. */
+  input = "";
   env: Record<string, string> = {};
   /** ms since 1970; undefined for the real time. */
   clock: number | undefined;
@@ -53,6 +55,7 @@ export class User {
         err.push(`${question}${secret ? "" : answer ?? ""}\n`); // as the screen shows it
         return answer;
       },
+      input: () => Promise.resolve(this.input),
       now: () => this.clock ?? Date.now(),
       signal: this.signal,
     };

@@ -16,10 +16,16 @@ export interface Running {
 
 const IN_DENO = "Deno" in globalThis;
 
+/** The command line of `scripts/<name>.ts`. */
+export function scriptCommand(name: string): [program: string, ...args: string[]] {
+  const script = fileURLToPath(new URL(`../../scripts/${name}.ts`, import.meta.url));
+  return [process.execPath, ...(IN_DENO ? ["run", "-A", script] : [script])];
+}
+
 /** Starts `scripts/<name>.ts` as the user would, without a terminal. */
 export function startScript(user: User, name: string, ...args: string[]): Running {
-  const script = fileURLToPath(new URL(`../../scripts/${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, [...(IN_DENO ? ["run", "-A", script] : [script]), ...args], {
+  const [program, ...before] = scriptCommand(name);
+  const child = spawn(program, [...before, ...args], {
     env: { ...process.env, NO_COLOR: "1", COLDFRAME_HOME: user.home, ...user.env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -69,22 +69,22 @@ export class S3Archive {
   interruptAfterParts(parts: number, meanwhile?: () => void): void {
     const controller = new AbortController();
     this.user.signal = controller.signal;
-    let asked = 0;
-    let waiting = false;
-    this.server.faults.schedule(({ operation }) => {
-      if (operation === "CreateMultipartUpload") meanwhile?.();
-      const stalled = operation === "CompleteMultipartUpload" ||
-        operation === "UploadPart" && ++asked > parts;
-      if (!stalled || controller.signal.aborted) return undefined;
-      if (!waiting) void this.#abortAt(controller, parts);
-      waiting = true;
-      return { kind: "stall", when: "before" };
-    });
+    void this.stallAfterParts(parts, meanwhile).then(() => controller.abort(new Error("killed")));
   }
 
-  async #abortAt(controller: AbortController, parts: number): Promise<void> {
+  /** Lets the server answer so many parts and no more; waits until these are confirmed. */
+  async stallAfterParts(parts: number, meanwhile?: () => void): Promise<void> {
+    let asked = 0;
+    await new Promise<void>((stalling) =>
+      this.server.faults.schedule(({ operation }) => {
+        if (operation === "CreateMultipartUpload") meanwhile?.();
+        const isPart = operation === "UploadPart";
+        if (operation !== "CompleteMultipartUpload" && !(isPart && ++asked > parts)) return undefined;
+        stalling();
+        return { kind: "stall", when: "before" };
+      })
+    );
     while (await this.confirmedParts() < parts) await new Promise((resolve) => setTimeout(resolve, 20));
-    controller.abort(new Error("killed"));
   }
 
   /** Parts that the catalog knows to be confirmed. */

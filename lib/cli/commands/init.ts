@@ -148,10 +148,8 @@ function print(terminal: Terminal, home: Home, choices: InitChoices): void {
   if (choices.makeIdentity) {
     line(terminal, `Your secret key: ${identity}`);
     line(terminal, "  Without it nobody can read what is stored, you included. Print it with");
-    line(
-      terminal,
-      "  `coldframe key show --secret`, and keep the paper and a copy of the file in safe places.",
-    );
+    line(terminal, "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of");
+    line(terminal, "  the file away from this machine.");
   }
   for (const recipient of home.recipients) line(terminal, `Encrypting to:   ${fingerprint(recipient)}`);
   line(terminal, choices.sources?.length ? "Next: coldframe sync" : "Next: coldframe sync DIR");

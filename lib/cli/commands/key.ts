@@ -28,6 +28,7 @@ import {
 } from "../command.ts";
 import { newPassphrase, passphraseAsker } from "../passphrase.ts";
 import { json, line, type Terminal } from "../terminal.ts";
+import { keyKitCommand } from "./key-kit.ts";
 
 export function keyCommand(context: CommandContext): Command {
   const key = newGroup(
@@ -53,6 +54,7 @@ export function keyCommand(context: CommandContext): Command {
       .argument("<recipient>", "a public key, age1…")
       .action((recipient: string, flags: GlobalFlags) => add(context, recipient, flags)),
   );
+  key.addCommand(keyKitCommand(context));
   key.addCommand(
     newCommand(
       "protect",

@@ -12,6 +12,7 @@ import {
   EXIT,
   type GlobalFlags,
   limitRateOption,
+  lockOption,
   newCommand,
   type StoreFlags,
   volumeSizeOption,
@@ -40,6 +41,7 @@ export function syncCommand(context: CommandContext): Command {
     .argument("[dir...]", "folders to protect; without any, those protected so far")
     .addOption(volumeSizeOption())
     .addOption(limitRateOption())
+    .addOption(lockOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
@@ -74,8 +76,9 @@ function welcome(terminal: Terminal, { session }: OpenSession): void {
     [
       styled(terminal, "bold", `New home: ${root}`),
       `Your secret key: ${identity}`,
-      `  Without it nobody can read what is stored, you included. Print it with \`coldframe key show --secret\`,`,
-      `  keep the paper in a safe place, and a copy of the file away from this machine.`,
+      "  Without it nobody can read what is stored, you included. Print it with",
+      "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of",
+      "  the file away from this machine.",
       "",
     ].join("\n") + "\n",
   );
@@ -126,11 +129,8 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
   const cold = session.urls.cold;
   line(terminal, `Stored at ${cold}`);
   if (cold === `file:${homePaths(session.home.paths.root).store}`) {
-    line(
-      terminal,
-      "  This is on the same machine as the photos. To keep a copy elsewhere, give a store with --cold URL",
-    );
-    line(terminal, `  or in ${session.home.paths.config}.`);
+    line(terminal, "  This is on the same machine as the photos. To keep a copy elsewhere, name a");
+    line(terminal, `  store with --cold URL or in ${session.home.paths.config}.`);
   }
 }
 

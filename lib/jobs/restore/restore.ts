@@ -72,7 +72,7 @@ export async function restore(session: Session, request: RestoreRequest): Promis
         "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
     });
   }
-  const bytes = versions.reduce((sum, version) => sum + version.size, 0);
+  const bytes = sizeOf(versions);
   const found = { to: request.to, files: versions.length, bytes };
   if (request.dryRun) return { ...found, restored: 0, existing: 0, folders: 0, failed: [] };
   const restoring = new Restoring(session, request);
@@ -80,6 +80,10 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   await restoring.makeFolders(folders);
   restoring.throwIfNothingCameBack();
   return { ...found, ...restoring.result() };
+}
+
+function sizeOf(versions: readonly VersionRow[]): number {
+  return versions.reduce((sum, version) => sum + version.size, 0);
 }
 
 class Restoring {
@@ -113,11 +117,12 @@ class Restoring {
   }
 
   async run(versions: readonly VersionRow[], bytes: number): Promise<void> {
-    const meter = this.#session.report.phase("Restoring", bytes);
+    const wanted = await this.#compare(versions, bytes);
+    let tasks = await this.#tasks(wanted);
+    const encrypted = tasks.some(({ places }) => places.some(({ key }) => isEncrypted(key)));
+    if (encrypted) await this.#request.unlock(); // once, before anything is fetched; it may ask
+    const meter = this.#session.report.phase("Restoring", sizeOf(wanted));
     try {
-      let tasks = await this.#tasks(await this.#notYetThere(versions, meter));
-      const encrypted = tasks.some(({ places }) => places.some(({ key }) => isEncrypted(key)));
-      if (encrypted) await this.#request.unlock(); // once, before anything is fetched
       while (tasks.length > 0) tasks = await this.#round(tasks, meter);
     } finally {
       meter.done();
@@ -135,6 +140,15 @@ class Restoring {
       }
     }
     await this.#target.finishFolders();
+  }
+
+  async #compare(versions: readonly VersionRow[], bytes: number): Promise<VersionRow[]> {
+    const meter = this.#session.report.phase("Comparing with the target folder", bytes);
+    try {
+      return await this.#notYetThere(versions, meter);
+    } finally {
+      meter.done();
+    }
   }
 
   /** Leaves out files that are there already, and those that must not be replaced. */

@@ -83,6 +83,28 @@ export function parseS3Url(text: string): S3Location {
   };
 }
 
+/**
+ * The URL of an S3 store with its lock.
+ *
+ * @param lock as in `lock=`; undefined leaves the URL alone
+ * @throws StoreError `store-url` for another kind of store, or a URL that says otherwise
+ */
+export function withLock(url: string, lock: string | undefined): string {
+  if (lock === undefined) return url;
+  if (!/^s3:/i.test(url)) {
+    throw wrong("only an s3: store can lock objects", "name one with --cold s3://bucket/prefix");
+  }
+  parseS3Url(url);
+  const given = new URL(url).searchParams.get("lock");
+  if (given === lock) return url;
+  if (given !== null) {
+    throw wrong(`the store URL says lock=${given}, and not ${lock}`, "change one of the two");
+  }
+  const locked = `${url}${url.includes("?") ? "&" : "?"}lock=${encodeURIComponent(lock)}`;
+  parseS3Url(locked);
+  return locked;
+}
+
 function wrong(what: string, hint?: string): StoreError {
   return new StoreError("store-url", what, hint === undefined ? {} : { hint });
 }

@@ -1,0 +1,159 @@
+/**
+ * A home again from nothing but stores and a key: the newest good snapshot, then the volumes that it does not
+ * know, then a comparison with what is really there. The stores are only read.
+ */
+
+import { randomBytes } from "node:crypto";
+import { rename, rm, rmdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ColdframeError } from "../../errors.ts";
+import { makeFolder } from "../../files.ts";
+import { renderConfig } from "../../home/config.ts";
+import { type Home, homeError, homePaths, makeHome, type NewHome } from "../../home/home.ts";
+import { lockHome } from "../../home/lock.ts";
+import type { StoreContext } from "../../store/context.ts";
+import type { Store } from "../../store/store.ts";
+import type { Reporter } from "../report.ts";
+import { CatalogRecovery, type CatalogReport } from "./catalog.ts";
+import type { RecoveredKey } from "./identity.ts";
+import { removeDatabase } from "./snapshot.ts";
+import { type ListedStore, listStores, openStores } from "./stores.ts";
+
+/** What to recover. */
+export interface RecoverRequest {
+  /** Absolute path of the home to make. */
+  readonly root: string;
+  /** URLs of the stores. */
+  readonly stores: readonly string[];
+  /** Finds the key; gets the open stores, which may keep a protected one. */
+  key(stores: readonly Store[]): Promise<RecoveredKey>;
+  /** Whether the secret key stays in the home; else only its public key does. */
+  readonly keepIdentity: boolean;
+  /** The id of the machine; undefined for a new one. 16 hex digits. */
+  readonly box: string | undefined;
+  /** Whether to go on without stores that the archive also used. */
+  readonly partial: boolean;
+  /** Store URLs for the settings, where the choice made from the listings is not wanted. */
+  readonly staging: string | undefined;
+  readonly cold: string | undefined;
+  readonly context: StoreContext;
+  readonly report: Reporter;
+}
+
+/** What was recovered, and what was not. */
+export interface RecoverReport extends CatalogReport {
+  readonly home: string;
+  readonly box: string;
+  readonly recipients: readonly string[];
+  /** Where the secret key is kept; undefined when it is not. */
+  readonly identity: string | undefined;
+  readonly staging: string;
+  readonly cold: string;
+}
+
+/**
+ * Recovers a home. Where it fails, none is left behind.
+ *
+ * @throws ColdframeError `home` when there is one already; `key-wrong`; `nothing-found`; StoreError
+ */
+export async function recover(request: RecoverRequest): Promise<RecoverReport> {
+  const { root } = request;
+  await assertNoHome(root);
+  const made = await makeRoot(root);
+  try {
+    const lock = await lockHome(root, "recover", request.context.now());
+    try {
+      return await recoverLocked(request);
+    } finally {
+      await lock.release();
+    }
+  } catch (error) {
+    if (made) {
+      await rm(join(root, "lock.db"), { force: true });
+      await rmdir(root).catch(() => {}); // not empty: somebody else's files came in between
+    }
+    throw error;
+  }
+}
+
+/** Parts of a home that must not be mixed with those of another. */
+const PARTS = ["unfinished", "config", "catalog", "box", "identity", "recipients"] as const;
+
+async function assertNoHome(root: string): Promise<void> {
+  const paths = homePaths(root);
+  for (const part of PARTS) {
+    if (!await isThere(paths[part])) continue;
+    throw new ColdframeError(
+      "home",
+      `${root} already holds a coldframe home, or a part of one: ${paths[part]}`,
+      {
+        hint: "Recover into a new home with --home DIR, or move that folder aside.",
+      },
+    );
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(() => true, () => false);
+}
+
+async function makeRoot(root: string): Promise<boolean> {
+  const made = !await isThere(root);
+  await makeFolder(root, 0o700).catch((error) => {
+    throw homeError(error, root);
+  });
+  return made;
+}
+
+async function recoverLocked(request: RecoverRequest): Promise<RecoverReport> {
+  const { root, context } = request;
+  await assertNoHome(root); // another run may have made one meanwhile
+  const scratch = join(root, "recovered.db");
+  try {
+    await removeDatabase(scratch); // of a run that was killed
+    const stores = await openStores(request.stores, context);
+    const key = await request.key(stores);
+    const listed = await listStores(stores);
+    const recovery = new CatalogRecovery(listed, { ...request, unlock: { identities: key.identities } });
+    const found = await recovery.catalogAt(scratch);
+    const choices = storeChoices(request, listed);
+    const home = await makeWhole(root, {
+      box: request.box ?? randomBytes(8).toString("hex"),
+      identity: request.keepIdentity ? key.text : undefined,
+      recipients: key.recipients,
+      config: renderConfig(choices),
+    }, scratch);
+    const identity = request.keepIdentity ? home.paths.identity : undefined;
+    return { home: root, box: home.box, recipients: home.recipients, identity, ...choices, ...found };
+  } finally {
+    await removeDatabase(scratch);
+  }
+}
+
+/** Makes the home, or leaves no part of one: there was none before, so each that is there was made here. */
+async function makeWhole(root: string, contents: NewHome, catalog: string): Promise<Home> {
+  try {
+    return await makeHome(root, contents, (paths) => rename(catalog, paths.catalog));
+  } catch (error) {
+    const paths = homePaths(root);
+    // Best effort: what stood in the way is the error to tell. The folder of keys may hold those of a store.
+    for (const part of PARTS) await rm(paths[part], { force: true }).catch(() => {});
+    await rmdir(paths.keys).catch(() => {});
+    throw error;
+  }
+}
+
+/** The store with the most volumes is the cold one; the one with snapshots, or most staged objects, staging. */
+function storeChoices(
+  request: RecoverRequest,
+  stores: readonly ListedStore[],
+): { readonly staging: string; readonly cold: string } {
+  const fullest = (pattern: RegExp) => {
+    const count = ({ objects }: ListedStore) => [...objects.keys()].filter((key) => pattern.test(key)).length;
+    return stores.reduce((best, store) => count(store) > count(best) ? store : best).store.url;
+  };
+  return {
+    staging: request.staging ?? fullest(/^(catalog|staged)\//),
+    cold: request.cold ?? fullest(/^volumes\//),
+  };
+}
