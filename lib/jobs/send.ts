@@ -83,7 +83,7 @@ export class SpoiltUploadError extends ColdframeError {
 }
 
 /** Bytes of parts that may be in memory at the same time: in our buffers, and in the hands of `fetch`. */
-const MEMORY = 64 * 1024 * 1024;
+const MEMORY = 40 * 1024 * 1024;
 /** More connections than this do not make a home's uplink faster. */
 const MOST_PARALLEL = 4;
 
