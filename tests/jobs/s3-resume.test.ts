@@ -43,8 +43,10 @@ for (let parts = 0; parts <= 4; parts++) {
       await photos(archive);
       await interruptedSync(archive, parts);
       const before = archive.server.log.length;
+      const sent = partsSince(archive, 0); // side by side, so not always the first ones
       await sync(archive);
-      assert.deepEqual(partsSince(archive, before), [1, 2, 3, 4].slice(parts), "only missing parts are sent");
+      const missing = [1, 2, 3, 4].filter((part) => !sent.includes(part));
+      assert.deepEqual(partsSince(archive, before), missing, "only missing parts are sent");
       assert.equal(archive.server.count("CreateMultipartUpload"), 1);
       await archive.assertWhole();
     }));
