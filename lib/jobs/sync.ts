@@ -1,7 +1,7 @@
 /** The main job: scan → stage → seal → confirm → snapshot → tidy staging → report. */
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
-import { stagedContents } from "../catalog/staged.ts";
+import { replaceableStaged, stagedContents } from "../catalog/staged.ts";
 import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import type { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
@@ -114,10 +114,19 @@ class Syncing {
       const again = await scanSources(this.#session, this.#options);
       scan = { ...again, sources: again.sources.map((source, i) => mergeCounts(scan.sources[i], source)) };
     }
-    if (this.#scanned || this.#done() > this.#inSnapshot) await this.#snapshotAndTidy();
+    if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
     const abandoned = await tidyUploads(this.#session);
     return { scan, ...await this.#report(), abandoned };
+  }
+
+  /**
+   * Whether something is not in a snapshot yet. Staged objects that a volume replaces are there at the end
+   * of a run only when an earlier one ended between storing that volume and its snapshot.
+   */
+  async #owesSnapshot(): Promise<boolean> {
+    if (this.#scanned || this.#done() > this.#inSnapshot) return true;
+    return (await replaceableStaged(this.#session.db)).length > 0;
   }
 
   async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {

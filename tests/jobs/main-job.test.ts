@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "
 import { join } from "node:path";
 import { test } from "node:test";
 import { contents, put } from "../cli/files.ts";
+import { connect } from "../../lib/catalog/database.ts";
 import { type User, withUser } from "../cli/harness.ts";
 import { pseudoRandom, run, testWith } from "../tools.ts";
 
@@ -216,4 +217,24 @@ test("what was packed as a file is still stored by the next sync", () =>
     const report = await user.json("sync", "--seal");
     assert.equal((report["sealed"] as unknown[]).length, 1);
     await user.ok("restore", "**", "--to", user.path("out"));
+  }));
+
+test("what a run left unfinished after storing a volume is in a snapshot before staging is tidied", () =>
+  withUser(async (user) => {
+    await put(user, "Photos/a.jpg", "a");
+    await user.ok("sync", user.path("Photos"));
+    const [name = ""] = await readdir(user.path("home/store/staged"));
+    const object = await readFile(user.path("home/store/staged", name));
+    const db = connect(user.path("home/catalog.db"));
+    await db.run("CREATE TABLE kept AS SELECT * FROM staged");
+    await user.ok("sync", "--seal");
+    // As if the power had gone after step 7 of the commit order: the staged object and its row are still there.
+    await writeFile(user.path("home/store/staged", name), object);
+    await db.write([{ sql: "INSERT INTO staged SELECT * FROM kept" }, { sql: "DROP TABLE kept" }]);
+    db.close();
+    const before = (await readdir(user.path("home/store/catalog"))).length;
+    const report = await user.json("sync");
+    assert.equal(report["tidied"], 1);
+    assert.equal((await readdir(user.path("home/store/catalog"))).length, before + 1);
+    assert.deepEqual(await readdir(user.path("home/store/staged")), []);
   }));
