@@ -4,8 +4,8 @@ import type { Database, RowReader, Statement } from "./database.ts";
 import { type FolderRow, listFolders, unlistedFolders, unlistFolders } from "./folders.ts";
 import { forgetUploadsOf, type NewUpload, startUpload } from "./uploads.ts";
 
-/** One path of a content that is in no stored volume yet and can be read on this box. */
-export interface WaitingFile {
+/** A path and its content, as a manifest names them. */
+interface NamedContent {
   readonly version: number;
   readonly content: number;
   readonly sha256: string;
@@ -16,20 +16,17 @@ export interface WaitingFile {
   readonly mode: number;
   /** `<source name>/<path>`: where it stands in a volume. */
   readonly path: string;
+}
+
+/** One path of a content that is in no stored volume yet and can be read on this box. */
+export interface WaitingFile extends NamedContent {
   /** Where it can be read: the root of its source and the path below. */
   readonly root: string;
   readonly below: string;
 }
 
 /** A path to name in the next manifest, whose content sits in a stored volume. */
-export interface Reference {
-  readonly version: number;
-  readonly content: number;
-  readonly sha256: string;
-  readonly size: number;
-  readonly mtime: number;
-  readonly mode: number;
-  readonly path: string;
+export interface Reference extends NamedContent {
   /** The name of the volume that holds the content. */
   readonly volume: string;
 }

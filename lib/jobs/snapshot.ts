@@ -5,17 +5,17 @@
 
 import { randomBytes } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { open, rm, stat } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { newEnvelope } from "../age/header.ts";
-import type { Bytes } from "../bytes.ts";
 import { copyCatalog } from "../catalog/copy.ts";
 import { noteSnapshot } from "../catalog/runs.ts";
 import { hasCode } from "../errors.ts";
 import { makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
+import { openFileAccess } from "./image/file-access.ts";
 import { snapshotKey } from "./object-keys.ts";
 import { encrypted, NO_LEDGER } from "./seal.ts";
 import { sendObject } from "./send.ts";
@@ -56,20 +56,11 @@ async function sendSnapshot(session: Session, store: Store, path: string): Promi
 
 async function sendAt(session: Session, store: Store, path: string, time: number): Promise<string> {
   const key = snapshotKey(time);
-  const file = await open(path, "r");
+  const file = await openFileAccess(path);
   try {
-    const { size } = await stat(path);
     const plain = {
-      size,
-      async readAt(offset: number, length: number): Promise<Bytes> {
-        const out = new Uint8Array(length);
-        for (let at = 0; at < length;) {
-          const { bytesRead } = await file.read(out, at, length - at, offset + at);
-          if (bytesRead === 0) throw new RangeError(`${path} ended early`);
-          at += bytesRead;
-        }
-        return out;
-      },
+      size: file.size,
+      readAt: (offset: number, length: number) => file.readAt(offset, length),
       unprovenFrom: (end: number) => end,
       settle: () => Promise.resolve(),
     };
