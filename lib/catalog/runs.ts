@@ -46,6 +46,17 @@ export function latestRuns(db: Database, box: string): Promise<Run[]> {
   );
 }
 
+/** When each job of a box last ended well, wholly or but for some files: ms since 1970 by name of the job. */
+export async function latestSuccesses(db: Database, box: string): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.all(
+    `SELECT job, max(ended) AS ended FROM runs
+      WHERE box = ? AND outcome IN ('done', 'partly') AND ended IS NOT NULL GROUP BY job`,
+    [box],
+    (row) => [row.text("job"), row.int("ended")] as const,
+  );
+  return new Map(rows);
+}
+
 /** A stored snapshot of the catalog. */
 export interface Snapshot {
   readonly store: string;

@@ -137,6 +137,21 @@ const INITIAL = [
      time INTEGER NOT NULL,
      PRIMARY KEY (store, key)
    ) STRICT, WITHOUT ROWID`,
+  // What a check or a watchful run found wrong, until it is found right again. Rows are never removed.
+  `CREATE TABLE findings (
+     id INTEGER PRIMARY KEY,
+     scope TEXT NOT NULL,            -- the look that found it, and that alone can close it
+     name TEXT NOT NULL,             -- what it is about, the same from look to look
+     kind TEXT NOT NULL,
+     severity TEXT NOT NULL CHECK (severity IN ('damage', 'warning')),
+     message TEXT NOT NULL,
+     hint TEXT,                      -- the command that mends it
+     files TEXT NOT NULL,            -- JSON: paths of the files it touches
+     opened INTEGER NOT NULL,
+     seen INTEGER NOT NULL,          -- when it was last found so
+     closed INTEGER
+   ) STRICT`,
+  `CREATE UNIQUE INDEX findings_open ON findings (scope, name) WHERE closed IS NULL`,
   `CREATE TABLE runs (
      id INTEGER PRIMARY KEY,
      box TEXT NOT NULL,

@@ -21,6 +21,7 @@ import { abortUpload, beginUpload, listUploads, resumeUpload } from "./file/uplo
 import { sweepTemp } from "./file/sweep.ts";
 import {
   assertRemovable,
+  type Availability,
   type ByteRange,
   type ObjectInfo,
   type PartReceipt,
@@ -191,6 +192,12 @@ class FileStore implements Store {
       await rm(path, { force: true });
       await this.#disk.verify();
     });
+  }
+
+  /** Nothing is archived here. */
+  async thaw(key: string): Promise<Availability> {
+    if (await this.head(key) !== undefined) return { state: "ready" };
+    throw new StoreError("object-missing", `there is no object ${key} to thaw`);
   }
 
   /** Of the whole file system: what else is on the disk counts as used. */

@@ -2,10 +2,12 @@
 
 import type { Bytes } from "../bytes.ts";
 import type {
+  Availability,
   ByteRange,
   ObjectInfo,
   PartReceipt,
   Store,
+  ThawOptions,
   Upload,
   UploadInfo,
   Usage,
@@ -68,6 +70,10 @@ export class ForwardingStore implements Store {
 
   remove(key: string): Promise<void> {
     return this.inner.remove(key);
+  }
+
+  thaw(key: string, options: ThawOptions): Promise<Availability> {
+    return this.inner.thaw(key, options);
   }
 
   usage(): Promise<Usage | undefined> {

@@ -11,10 +11,12 @@ import { StoreError } from "../errors.ts";
 import { ForwardingStore, ForwardingUpload } from "./forward.ts";
 import { type Sleep, sleep } from "./sleep.ts";
 import type {
+  Availability,
   ByteRange,
   ObjectInfo,
   PartReceipt,
   Store,
+  ThawOptions,
   Upload,
   UploadInfo,
   Usage,
@@ -202,6 +204,10 @@ class RetryingStore extends ForwardingStore {
 
   override remove(key: string): Promise<void> {
     return this.#call(`removing ${key}`, () => this.inner.remove(key));
+  }
+
+  override thaw(key: string, options: ThawOptions): Promise<Availability> {
+    return this.#call(`thawing ${key}`, () => this.inner.thaw(key, options));
   }
 
   override usage(): Promise<Usage | undefined> {

@@ -24,6 +24,16 @@ export type Availability =
   | { state: "archived" }
   | { state: "thawing" };
 
+/** How fast to thaw, and how dear: Expedited within minutes, Standard within hours, Bulk within two days. */
+export type ThawTier = "Expedited" | "Standard" | "Bulk";
+
+/** How to thaw. */
+export interface ThawOptions {
+  readonly tier: ThawTier;
+  /** How long the readable copy stays. */
+  readonly days: number;
+}
+
 /** What a store knows of an object. */
 export interface ObjectInfo {
   readonly key: string;
@@ -173,6 +183,15 @@ export interface Store {
    * can ever be removed; see `assertRemovable`. Harmless when it is gone.
    */
   remove(key: string): Promise<void>;
+
+  /**
+   * Asks for an archived object to be made readable for some days, or for a readable copy to stay longer.
+   * May be repeated.
+   *
+   * @returns how it stands now: `ready` in a store that archives nothing
+   * @throws StoreError `object-missing`
+   */
+  thaw(key: string, options: ThawOptions): Promise<Availability>;
 
   /** Space used and allowed, where the store can say. */
   usage(): Promise<Usage | undefined>;

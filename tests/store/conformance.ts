@@ -497,6 +497,15 @@ function removeRules(rule: Rule): void {
     assert.deepEqual(await keys(store, ""), kept);
   });
 
+  rule("what is readable needs no thawing, and what is not there cannot be thawed", async ({ store }) => {
+    await store.put("staged/a", utf8("one"), STAGED);
+    assert.equal((await store.thaw("staged/a", { tier: "Bulk", days: 1 })).state, "ready");
+    await assert.rejects(
+      store.thaw("staged/b", { tier: "Bulk", days: 1 }),
+      (error) => hasCode(error, "object-missing"),
+    );
+  });
+
   rule("a removed key can be written anew", async ({ store }) => {
     await store.put("staged/a", utf8("one"), STAGED);
     await store.remove("staged/a");

@@ -2,7 +2,8 @@
 
 import type { StoreContext } from "../../lib/store/context.ts";
 import { type RetryOptions } from "../../lib/store/retry.ts";
-import { openS3, type S3Options, type S3Store } from "../../lib/store/s3/s3.ts";
+import { openS3, type S3Options } from "../../lib/store/s3/s3.ts";
+import type { Store } from "../../lib/store/store.ts";
 import type { S3Server } from "../servers/s3/server.ts";
 import { testContext } from "./context.ts";
 
@@ -22,7 +23,7 @@ export interface OpenOptions extends S3Options {
 export function openOn(
   server: S3Server,
   { query = "", endpoint = server.url, context = {}, ...options }: OpenOptions = {},
-): Promise<S3Store> {
+): Promise<Store> {
   const url = `s3://bucket/some%20photos?region=${server.region}&endpoint=${endpoint}${query}`;
   const env = {
     AWS_ACCESS_KEY_ID: server.accessKey,

@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { after, test } from "node:test";
 import { collect, equal, utf8 } from "../../lib/bytes.ts";
-import { openS3, type S3Store } from "../../lib/store/s3/s3.ts";
+import { openS3 } from "../../lib/store/s3/s3.ts";
+import type { Store } from "../../lib/store/store.ts";
 import {
   CEPH_TOOLS,
   type RealServer,
@@ -45,7 +46,7 @@ function shared(start: With): () => Promise<RealServer> {
   return () => running ??= begin();
 }
 
-function openReal(server: RealServer, prefix: string, query = ""): Promise<S3Store> {
+function openReal(server: RealServer, prefix: string, query = ""): Promise<Store> {
   const { endpoint, region, bucket, accessKey, secretKey } = server;
   const url = `s3://${bucket}/${prefix}?region=${region}&endpoint=${endpoint}${query}`;
   const env = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey, HOME: "/nowhere" };

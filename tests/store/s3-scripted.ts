@@ -1,6 +1,7 @@
 /** An S3 store whose server is a list of answers: for tests that look at single requests. */
 
-import { openS3, type S3Options, type S3Store } from "../../lib/store/s3/s3.ts";
+import { openS3, type S3Options } from "../../lib/store/s3/s3.ts";
+import type { Store } from "../../lib/store/store.ts";
 import type { StoreContext } from "../../lib/store/context.ts";
 import { testContext } from "./context.ts";
 
@@ -26,7 +27,7 @@ export const ENV = {
 
 /** A store, what it sent, and what it warned of. */
 export interface Script {
-  readonly store: S3Store;
+  readonly store: Store;
   readonly sent: Sent[];
   readonly warnings: string[];
   /** Answers that were not asked for. */

@@ -16,6 +16,7 @@ import { openTokenSource } from "../google/source.ts";
 import {
   assertKey,
   assertRemovable,
+  type Availability,
   type ByteRange,
   type ObjectInfo,
   type PartReceipt,
@@ -165,6 +166,12 @@ class DriveStore implements Store {
     assertRemovable(key);
     for (const file of await this.#shelf.filesOf(key)) await deleteFile(this.#shelf.api, file.id);
     this.#shelf.remember(key, undefined);
+  }
+
+  /** Nothing is archived here. */
+  async thaw(key: string): Promise<Availability> {
+    if (await this.head(key) !== undefined) return { state: "ready" };
+    throw new StoreError("object-missing", `there is no object ${key} to thaw`);
   }
 
   /** The account's space, all of Google's services together; nothing for a shared drive, which tells none. */

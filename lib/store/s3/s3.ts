@@ -17,6 +17,7 @@ import {
   type ObjectKind,
   type PartReceipt,
   type Store,
+  type ThawOptions,
   type Upload,
   type UploadInfo,
   type Usage,
@@ -34,23 +35,10 @@ import { Placement } from "./placement.ts";
 import { putObject } from "./put.ts";
 import { readObject } from "./read.ts";
 import { SLOWEST_LINE } from "./stall.ts";
-import { thawObject, type ThawOptions } from "./thaw.ts";
+import { thawObject } from "./thaw.ts";
 import { confirmedBy, partSizeFor, partSizeOf, S3Upload, USUAL_PART } from "./upload.ts";
 import { parseEndpoint, parseS3Url } from "./url.ts";
 import { textOf } from "./xml.ts";
-
-export type { ThawOptions, ThawTier } from "./thaw.ts";
-
-/** A store whose objects may be archived. */
-export interface S3Store extends Store {
-  /**
-   * Asks for an archived object to be made readable for some days. May be repeated.
-   *
-   * @returns how it stands now
-   * @throws StoreError `object-missing`
-   */
-  thaw(key: string, options: ThawOptions): Promise<Availability>;
-}
 
 /** What tests set otherwise. */
 export interface S3Options {
@@ -68,7 +56,7 @@ export interface S3Options {
  * @param url `s3://bucket/prefix?region=…&endpoint=…&class=…&lock=…`
  * @throws StoreError `store-url`, or `store-denied` when there are no credentials
  */
-export async function openS3(url: string, context: StoreContext, options: S3Options = {}): Promise<S3Store> {
+export async function openS3(url: string, context: StoreContext, options: S3Options = {}): Promise<Store> {
   const location = parseS3Url(url);
   const aws = await loadAws(context.env, location.profile);
   const endpoint = location.endpoint ?? parseEndpoint(aws.endpoint);
@@ -95,7 +83,7 @@ function usualRegion(endpoint: string | undefined): string {
   return /\.r2\.cloudflarestorage\.com$/.test(new URL(endpoint).hostname) ? "auto" : "us-east-1";
 }
 
-class S3 implements S3Store {
+class S3 implements Store {
   readonly url: string;
   readonly maxPut: number;
   readonly #placement: Placement;

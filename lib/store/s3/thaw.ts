@@ -1,20 +1,10 @@
 /** Bringing archived objects back to readable (RestoreObject). */
 
 import { StoreError } from "../../errors.ts";
-import type { Availability } from "../store.ts";
+import type { Availability, ThawOptions, ThawTier } from "../store.ts";
 import type { Bucket } from "./bucket.ts";
 import { refusedWith } from "./errors.ts";
 import { availabilityFromHead } from "./info.ts";
-
-/** How fast, and how dear: Expedited within minutes, Standard within hours, Bulk within two days. */
-export type ThawTier = "Expedited" | "Standard" | "Bulk";
-
-/** How to thaw. */
-export interface ThawOptions {
-  readonly tier: ThawTier;
-  /** How long the readable copy stays. */
-  readonly days: number;
-}
 
 /**
  * Asks for an object to be made readable, or for a readable copy to stay longer. May be repeated.
