@@ -143,17 +143,25 @@ async function makeWhole(root: string, contents: NewHome, catalog: string): Prom
   }
 }
 
-/** The store with the most volumes is the cold one; the one with snapshots, or most staged objects, staging. */
+/**
+ * The store with the most volumes is the cold one. The one with the most staged objects is staging; where
+ * all is in volumes, another one that has snapshots, since the cold store has them as well.
+ */
 function storeChoices(
   request: RecoverRequest,
   stores: readonly ListedStore[],
 ): { readonly staging: string; readonly cold: string } {
-  const fullest = (pattern: RegExp) => {
-    const count = ({ objects }: ListedStore) => [...objects.keys()].filter((key) => pattern.test(key)).length;
-    return stores.reduce((best, store) => count(store) > count(best) ? store : best).store.url;
-  };
-  return {
-    staging: request.staging ?? fullest(/^(catalog|staged)\//),
-    cold: request.cold ?? fullest(/^volumes\//),
-  };
+  const cold = request.cold ?? fullest(stores, /^volumes\//).url;
+  const staged = fullest(stores, /^staged\//);
+  const others = stores.filter(({ store }) => store.url !== cold);
+  const near = staged.count > 0 ? staged : fullest(others.length > 0 ? others : stores, /^catalog\//);
+  return { staging: request.staging ?? near.url, cold };
+}
+
+function fullest(stores: readonly ListedStore[], pattern: RegExp): { url: string; count: number } {
+  const counts = stores.map(({ store, objects }) => ({
+    url: store.url,
+    count: [...objects.keys()].filter((key) => pattern.test(key)).length,
+  }));
+  return counts.reduce((best, one) => one.count > best.count ? one : best);
 }
