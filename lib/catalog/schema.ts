@@ -73,6 +73,7 @@ const INITIAL = [
      image_size INTEGER NOT NULL,    -- of the ISO
      object_size INTEGER NOT NULL,   -- of the object, encrypted or not
      header_size INTEGER NOT NULL,   -- age header; 0 in a plain store
+     cipher TEXT CHECK (cipher = 'lomob'),  -- how another tool encrypted it; NULL: age if the key says so, else plain
      checksum TEXT,                  -- of the object, as in lib/store/checksum.ts
      file_sha256 TEXT,               -- of the image file it was packed as, or uploaded from
      udf INTEGER NOT NULL,
