@@ -20,6 +20,7 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["mirrored", "id"],
   ["discarded", "store", "key"],
   ["snapshots", "store", "key"],
+  ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
   ["runs", "id"],
 ];

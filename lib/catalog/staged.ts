@@ -60,12 +60,19 @@ export async function freeableBytes(db: Database, store: string): Promise<number
   return sum ?? 0;
 }
 
+/** The URL of every store in which something is staged. */
+export function stagedStores(db: Database): Promise<string[]> {
+  return db.all("SELECT DISTINCT store FROM staged ORDER BY store", [], (row) => row.text("store"));
+}
+
 /** A staged object, and what depends on it. */
 export interface StagedCopy extends StagedObject {
   /** A path of the content, current if there is one: `<source name>/<path>`. */
   readonly path: string;
   /** Whether the content can be had elsewhere: in a stored volume, in a folder, or staged in another store. */
   readonly elsewhere: boolean;
+  /** Whether a stored volume holds the content, so that this copy is about to be removed. */
+  readonly replaceable: boolean;
 }
 
 /** Every object that is staged in a store. */
@@ -74,12 +81,18 @@ export function stagedCopies(db: Database, store: string): Promise<StagedCopy[]>
     `SELECT ${COLUMNS},
             (SELECT s.name || '/' || v.path FROM versions v JOIN sources s ON s.id = v.source
               WHERE v.content = c.id ORDER BY v.ended IS NULL DESC, v.id DESC LIMIT 1) AS path,
+            c.volume IS NOT NULL AS replaceable,
             c.volume IS NOT NULL
               OR EXISTS (SELECT 1 FROM versions v WHERE v.content = c.id AND v.ended IS NULL)
               OR EXISTS (SELECT 1 FROM staged o WHERE o.content = c.id AND o.store <> g.store) AS elsewhere
        FROM staged g JOIN contents c ON c.id = g.content WHERE g.store = ?`,
     [store],
-    (row) => ({ ...parse(row), path: row.optionalText("path") ?? "", elsewhere: row.int("elsewhere") === 1 }),
+    (row) => ({
+      ...parse(row),
+      path: row.optionalText("path") ?? "",
+      elsewhere: row.int("elsewhere") === 1,
+      replaceable: row.int("replaceable") === 1,
+    }),
   );
 }
 

@@ -27,6 +27,7 @@ const COMMANDS = [
   ["uploads", "abort"],
   ["recover"],
   ["cost"],
+  ["check"],
   ["doctor"],
   ["key"],
   ["key", "show"],
