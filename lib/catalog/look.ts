@@ -69,7 +69,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
   const conditions = [
     "(v.source, v.path, v.id) > (?, ?, ?)",
     ...(filter.all === true ? [] : ["v.ended IS NULL"]),
-    ...(filter.pending === true ? ["c.volume IS NULL"] : []),
+    ...(filter.pending === true ? ["c.volume IS NULL", "s.archived = 1"] : []),
     ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
   ];
   const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
@@ -150,6 +150,8 @@ export interface Totals {
   readonly bytes: number;
   readonly inVolumes: { readonly contents: number; readonly bytes: number };
   readonly onlyStaged: { readonly contents: number; readonly bytes: number };
+  /** In a mirror, and in neither of these. */
+  readonly onlyMirrored: { readonly contents: number; readonly bytes: number };
   readonly unprotected: { readonly contents: number; readonly bytes: number };
 }
 
@@ -158,6 +160,8 @@ export async function totals(db: Database): Promise<Totals> {
   const rows = await db.all(
     `SELECT CASE WHEN c.volume IS NOT NULL THEN 'volume'
                  WHEN EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) THEN 'staged'
+                 WHEN EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL)
+                   THEN 'mirrored'
                  ELSE 'none' END AS place,
             count(*) AS contents, sum(c.size) AS bytes
        FROM contents c
@@ -181,6 +185,7 @@ export async function totals(db: Database): Promise<Totals> {
     bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
     inVolumes: of("volume"),
     onlyStaged: of("staged"),
+    onlyMirrored: of("mirrored"),
     unprotected: of("none"),
   };
 }

@@ -142,7 +142,7 @@ export function waitingFiles(
        FROM contents c
        JOIN versions v ON v.content = c.id AND v.ended IS NULL
        JOIN sources s ON s.id = v.source
-      WHERE c.volume IS NULL AND s.box = ?
+      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1
         AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
                           WHERE p.state IN ('planned', ?))
       ORDER BY v.mtime, path`,
@@ -174,7 +174,7 @@ function unlistedReferences(db: Database, box: string): Promise<Reference[]> {
        JOIN contents c ON c.id = v.content
        JOIN volumes p ON p.id = c.volume
        JOIN sources s ON s.id = v.source
-      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ?
+      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ? AND s.archived = 1
       ORDER BY v.mtime, path`,
     [box],
     (row) => ({
@@ -400,6 +400,7 @@ export async function isStoreKnown(db: Database, store: string): Promise<boolean
   const found = await db.first(
     `SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM volumes WHERE store = ?1 AND state <> 'packed')
         OR EXISTS (SELECT 1 FROM staged WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM mirrored WHERE store = ?1)
         OR EXISTS (SELECT 1 FROM uploads WHERE store = ?1)
         OR EXISTS (SELECT 1 FROM snapshots WHERE store = ?1)`,
     [store],
