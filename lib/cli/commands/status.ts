@@ -56,7 +56,7 @@ async function gather(session: Session) {
 }
 
 function print(terminal: Terminal, facts: Facts): void {
-  const { unprotected, onlyStaged, inVolumes } = facts;
+  const { unprotected, onlyStaged, onlyMirrored, inVolumes } = facts;
   const place = ({ contents, bytes }: { contents: number; bytes: number }) => amount(contents, bytes);
   line(
     terminal,
@@ -64,6 +64,7 @@ function print(terminal: Terminal, facts: Facts): void {
   );
   line(terminal, `In volumes  ${place(inVolumes)}`);
   line(terminal, `In staging  ${place(onlyStaged)}`);
+  if (onlyMirrored.contents > 0) line(terminal, `In mirrors  ${place(onlyMirrored)}, and nowhere else`);
   const atRisk = unprotected.contents === 0 ? "none" : styled(terminal, "red", place(unprotected));
   line(terminal, `At risk     ${atRisk}`);
   line(terminal, `Volumes     ${facts.volumes.stored} stored, ${formatSize(facts.volumes.bytes)}`);

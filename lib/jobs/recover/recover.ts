@@ -17,6 +17,7 @@ import type { Reporter } from "../report.ts";
 import { CatalogRecovery, type CatalogReport } from "./catalog.ts";
 import type { RecoveredKey } from "./identity.ts";
 import { removeDatabase } from "./snapshot.ts";
+import type { ApproveThaw } from "./thaw.ts";
 import { type ListedStore, listStores, openStores } from "./stores.ts";
 
 /** What to recover. */
@@ -33,6 +34,8 @@ export interface RecoverRequest {
   readonly box: string | undefined;
   /** Whether to go on without stores that the archive also used. */
   readonly partial: boolean;
+  /** Decides whether archived volumes are thawed whose listings nothing else tells. */
+  readonly approveThaw: ApproveThaw;
   /** Store URLs for the settings, where the choice made from the listings is not wanted. */
   readonly staging: string | undefined;
   readonly cold: string | undefined;
