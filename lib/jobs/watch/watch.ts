@@ -88,18 +88,19 @@ class Watching {
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#changes = new Changes({ rest: options.rest, longest: Math.max(LONGEST, options.rest) });
+    const rest = options.rest + 1000; // the scan knows change times to the second only
+    this.#changes = new Changes({ rest, longest: Math.max(LONGEST, rest) });
   }
 
   async run(): Promise<void> {
-    const { signal, service, tell, now } = this.#options;
+    const { signal, service, tell } = this.#options;
     const stop = () => this.#wake();
     signal.addEventListener("abort", stop);
     try {
       await this.#look();
       if (this.#folders.length === 0) throw nothingToWatch();
       service.ready();
-      this.#changes.note(now() - this.#options.rest); // what changed before we came is due at once
+      this.#changes.note(0); // what changed before we came is due at once
       while (!signal.aborted) await this.#step();
     } finally {
       signal.removeEventListener("abort", stop);
