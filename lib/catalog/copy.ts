@@ -17,6 +17,7 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["volume_files", "volume", "position"],
   ["folders", "id"],
   ["staged", "content", "store"],
+  ["mirrored", "id"],
   ["snapshots", "store", "key"],
   ["findings", "id"],
   ["runs", "id"],

@@ -74,6 +74,23 @@ export async function noteSnapshot(db: Database, snapshot: Snapshot): Promise<vo
   }]);
 }
 
+/** When snapshots that are in a store were taken, with their keys. */
+export function snapshotsIn(db: Database, store: string): Promise<Pick<Snapshot, "key" | "time">[]> {
+  return db.all(
+    "SELECT key, time FROM snapshots WHERE store = ? ORDER BY time",
+    [store],
+    (row) => ({ key: row.text("key"), time: row.int("time") }),
+  );
+}
+
+/** Forgets snapshots after their removal from the store. */
+export async function forgetSnapshots(db: Database, store: string, keys: readonly string[]): Promise<void> {
+  await db.write([{
+    sql: "DELETE FROM snapshots WHERE store = ? AND key IN (SELECT value FROM json_each(?))",
+    args: [store, JSON.stringify(keys)],
+  }]);
+}
+
 /** The newest snapshot anywhere. */
 export function latestSnapshot(db: Database): Promise<Snapshot | undefined> {
   return db.first(

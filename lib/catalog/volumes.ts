@@ -1,5 +1,6 @@
 /** Volumes: what waits for one, what is planned, what is stored. */
 
+import { ColdframeError } from "../errors.ts";
 import type { Database, RowReader, Statement } from "./database.ts";
 import { type FolderRow, listFolders, unlistedFolders, unlistFolders } from "./folders.ts";
 import { forgetUploadsOf, type NewUpload, startUpload } from "./uploads.ts";
@@ -50,6 +51,9 @@ export interface VolumeFile {
   readonly offset: number | undefined;
 }
 
+/** How a volume that another tool stored is encrypted. */
+export type ForeignCipher = "lomob";
+
 /** What is decided about a volume before its first byte is made. */
 export interface NewVolume {
   readonly name: string;
@@ -61,6 +65,8 @@ export interface NewVolume {
   readonly imageSize: number;
   readonly objectSize: number;
   readonly headerSize: number;
+  /** How another tool encrypted it; undefined for age or none, as the key says. */
+  readonly cipher?: ForeignCipher | undefined;
   readonly udf: boolean;
   readonly files: number;
   readonly oldest: number;
@@ -86,7 +92,7 @@ export interface PlannedFile extends VolumeFile {
 }
 
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
-  checksum, file_sha256, udf, files, oldest, newest`;
+  cipher, checksum, file_sha256, udf, files, oldest, newest`;
 
 function parseVolume(row: RowReader): Volume {
   const state = row.text("state");
@@ -102,6 +108,7 @@ function parseVolume(row: RowReader): Volume {
     imageSize: row.int("image_size"),
     objectSize: row.int("object_size"),
     headerSize: row.int("header_size"),
+    cipher: parseCipher(row.optionalText("cipher")),
     checksum: row.optionalText("checksum"),
     fileSha256: row.optionalText("file_sha256"),
     udf: row.int("udf") === 1,
@@ -109,6 +116,14 @@ function parseVolume(row: RowReader): Volume {
     oldest: row.int("oldest"),
     newest: row.int("newest"),
   };
+}
+
+/** The column `cipher`. */
+export function parseCipher(text: string | undefined): ForeignCipher | undefined {
+  if (text === undefined || text === "lomob") return text;
+  throw new ColdframeError("catalog", `catalog: a volume is encrypted as ${JSON.stringify(text)}`, {
+    hint: "A newer coldframe wrote it: run that one.",
+  });
 }
 
 /**
@@ -127,7 +142,7 @@ export function waitingFiles(
        FROM contents c
        JOIN versions v ON v.content = c.id AND v.ended IS NULL
        JOIN sources s ON s.id = v.source
-      WHERE c.volume IS NULL AND s.box = ?
+      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1
         AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
                           WHERE p.state IN ('planned', ?))
       ORDER BY v.mtime, path`,
@@ -159,7 +174,7 @@ function unlistedReferences(db: Database, box: string): Promise<Reference[]> {
        JOIN contents c ON c.id = v.content
        JOIN volumes p ON p.id = c.volume
        JOIN sources s ON s.id = v.source
-      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ?
+      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ? AND s.archived = 1
       ORDER BY v.mtime, path`,
     [box],
     (row) => ({
@@ -201,9 +216,9 @@ export async function planVolume(
 function insertVolume(v: NewVolume): Statement {
   return {
     sql:
-      `INSERT INTO volumes (name, state, box, store, key, created, image_size, object_size, header_size, udf,
+      `INSERT INTO volumes (name, state, box, store, key, created, image_size, object_size, header_size, cipher, udf,
                                files, oldest, newest, file_sha256)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     args: [
       v.name,
       v.state,
@@ -214,6 +229,7 @@ function insertVolume(v: NewVolume): Statement {
       v.imageSize,
       v.objectSize,
       v.headerSize,
+      v.cipher ?? null,
       v.udf ? 1 : 0,
       v.files,
       v.oldest,
@@ -384,6 +400,7 @@ export async function isStoreKnown(db: Database, store: string): Promise<boolean
   const found = await db.first(
     `SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM volumes WHERE store = ?1 AND state <> 'packed')
         OR EXISTS (SELECT 1 FROM staged WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM mirrored WHERE store = ?1)
         OR EXISTS (SELECT 1 FROM uploads WHERE store = ?1)
         OR EXISTS (SELECT 1 FROM snapshots WHERE store = ?1)`,
     [store],

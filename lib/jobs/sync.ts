@@ -8,6 +8,7 @@ import { planVolumes } from "../plan/plan.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
+import { tendSnapshots } from "./snapshots.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
 import { tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
@@ -116,6 +117,7 @@ class Syncing {
     }
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
+    await tendSnapshots(this.#session);
     const abandoned = await tidyUploads(this.#session);
     return { scan, ...await this.#report(), abandoned };
   }

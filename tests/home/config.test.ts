@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ColdframeError, hasCode } from "../../lib/errors.ts";
+import { DEFAULT_CHECKS } from "../../lib/home/config-checks.ts";
 import { DEFAULT_CONFIG, parseConfig, renderConfig } from "../../lib/home/config.ts";
 
 test("an empty file is the defaults", () => {
@@ -19,6 +20,7 @@ test("an empty file is the defaults", () => {
     limitRate: undefined,
     stagingLimit: undefined,
     prices: undefined,
+    checks: DEFAULT_CHECKS,
   });
 });
 
@@ -34,6 +36,9 @@ catalog = "libsql://photos.example.org"
 limit-rate = "2M"
 staging-limit = "10G"
 prices = "prices.json"
+
+[checks]
+volumes = "2w"
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -46,6 +51,7 @@ prices = "prices.json"
     limitRate: { otherwise: 2_000_000, windows: [] },
     stagingLimit: 10_000_000_000,
     prices: "prices.json",
+    checks: { ...DEFAULT_CHECKS, volumes: 14 * 86_400_000 },
   });
 });
 
@@ -71,6 +77,12 @@ const MISTAKES: readonly [text: string, says: RegExp][] = [
   [`sources = "/home/me"`, /sources must be a list of texts/],
   [`ignore = [1]`, /ignore must be a list of texts/],
   [`limit-rate = "fast"`, /cannot use the rate "fast"/],
+  [`checks = 5`, /checks must be a table: a line \[checks\]/],
+  [`checks = { volume = "1d" }`, /unknown key "volume" in \[checks\]; the keys are staging, volumes, /],
+  [`checks = { volumes = 30 }`, /checks\.volumes must be a time such as "12h", "30d" or "2w", or "never"/],
+  [`checks = { volumes = "0d" }`, /checks\.volumes must be a time/],
+  [`checks = { volumes = "1 month" }`, /checks\.volumes must be a time/],
+  [`checks = { reread = "never" }`, /checks\.reread cannot be "never"/],
   [`catalog = ["a"]`, /catalog must be a text in quotes/],
   [`staging = file:/mnt/usb`, /./],
   [`staging = "file:/mnt`, /./],

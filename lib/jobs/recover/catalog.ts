@@ -22,13 +22,16 @@ import { type Problem, problemOf } from "./problems.ts";
 import { type Differences, type MissingObject, reconcile } from "./reconcile.ts";
 import { newestSnapshot, type RecoveredSnapshot } from "./snapshot.ts";
 import { takeUpStaged } from "./staged.ts";
-import { holderOf, type ListedStore, objectsLike } from "./stores.ts";
+import { type FoundObject, holderOf, type ListedStore, objectsLike } from "./stores.ts";
+import { type ApproveThaw, thawVolumes } from "./thaw.ts";
 
 /** How to rebuild a catalog. */
 export interface CatalogOptions {
   readonly unlock: Unlock;
   /** Whether to go on without stores that the archive also used. */
   readonly partial: boolean;
+  /** Asked when volumes are archived whose listings nothing else tells. */
+  readonly approveThaw: ApproveThaw;
   readonly context: StoreContext;
   readonly report: Reporter;
 }
@@ -147,12 +150,7 @@ export class CatalogRecovery {
       if (known?.state !== "stored") unknown.push(found);
     }
     if (unknown.length > 0) this.#options.report.say("Reading the manifests of volumes it does not know.");
-    const found = await readManifests(
-      this.#stores,
-      unknown,
-      this.#options.unlock,
-      (problem) => this.#note(problem),
-    );
+    const found = await this.#read(unknown);
     if (snapshot === undefined) {
       this.#assertOpened(found);
       await setArchive(db, largestArchive(found) ?? (await archiveIdentity(db)).archive);
@@ -165,6 +163,24 @@ export class CatalogRecovery {
       else if (await this.#add(db, manifest, snapshot?.time ?? 0)) added.push(manifest);
     }
     return added;
+  }
+
+  /** Reads the listings of volumes; those that are archived are thawed first, if that is wanted. */
+  async #read(volumes: readonly FoundObject[]): Promise<FoundManifest[]> {
+    const { unlock, approveThaw } = this.#options;
+    const archived: { readonly volume: FoundObject; readonly problem: Problem }[] = [];
+    const found = await readManifests(this.#stores, volumes, unlock, (problem) => {
+      const volume = volumes.find(({ store, info }) =>
+        store.url === problem.store && info.key === problem.key
+      );
+      if (problem.code === "object-archived" && volume !== undefined) archived.push({ volume, problem });
+      else this.#note(problem);
+    });
+    if (archived.length === 0) return found;
+    const options = await approveThaw(archived.map(({ volume }) => volume));
+    if (options !== undefined) await thawVolumes(archived.map(({ volume }) => volume), options);
+    for (const { problem } of archived) this.#note(problem);
+    return found;
   }
 
   async #add(db: Database, manifest: FoundManifest, known: number): Promise<boolean> {
