@@ -32,6 +32,11 @@ export class FileTier implements Tier {
     this.url = `file:${root}`;
   }
 
+  /** The system calls have their times. */
+  look(): void {}
+
+  onRequest(): void {}
+
   prepare(): Promise<void> {
     return Promise.resolve();
   }
