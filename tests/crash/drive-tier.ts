@@ -103,6 +103,13 @@ export class DriveTier implements Tier {
     return Promise.resolve(this.#watch.events);
   }
 
+  lose(prefix: string): Promise<void> {
+    for (const { file, key } of [...this.#marked("object")]) {
+      if (key.startsWith(prefix)) this.#server.world.remove(file);
+    }
+    return Promise.resolve();
+  }
+
   arm(stop: Stop | undefined, kill: () => void): void {
     this.#trap.arm(stop, kill);
   }

@@ -95,6 +95,12 @@ export class S3Tier implements Tier {
     return Promise.resolve(this.#watch.events);
   }
 
+  lose(prefix: string): Promise<void> {
+    const { objects } = this.#bucket;
+    for (const key of [...objects.keys()]) if (key.startsWith(PREFIX + prefix)) objects.delete(key);
+    return Promise.resolve();
+  }
+
   arm(stop: Stop | undefined, kill: () => void): void {
     this.#trap.arm(stop, kill);
   }

@@ -64,6 +64,8 @@ export interface Tier {
   onRequest(look: () => void): void;
   /** What happened since the round began, in order. */
   events(): Promise<readonly StoreEvent[]>;
+  /** Loses every object below a prefix. */
+  lose(prefix: string): Promise<void>;
   /** The stop that the next run is to meet, and how to kill it. Undefined disarms. */
   arm(stop: Stop | undefined, kill: () => void): void;
   /** Errors of the test's own server. */
