@@ -2,9 +2,17 @@
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
 import { stagedContents } from "../catalog/staged.ts";
-import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
-import type { StoreError } from "../errors.ts";
+import {
+  type Mentions,
+  NO_MENTIONS,
+  unlisted,
+  unsealedFiles,
+  type WaitingFile,
+  waitingFiles,
+} from "../catalog/volumes.ts";
+import { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
+import { isShared } from "./room.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
@@ -98,6 +106,8 @@ class Syncing {
   #inSnapshot = 0;
   #snapshot: string | undefined;
   #tidied = 0;
+  /** What the cold store failed with. */
+  #coldFailure: StoreError | undefined;
 
   constructor(session: Session, options: SyncOptions) {
     this.#session = session;
@@ -117,7 +127,8 @@ class Syncing {
     }
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
-    await tendSnapshots(this.#session);
+    if (this.#coldFailure === undefined) await tendSnapshots(this.#session);
+    if (this.#coldFailure !== undefined) throw this.#coldFailure;
     const abandoned = await tidyUploads(this.#session);
     return { scan, ...await this.#report(), abandoned };
   }
@@ -179,16 +190,38 @@ class Syncing {
     const { early, keep } = await this.#stage(rest, volumes.flat());
     let clean = this.#noteChanged();
     const before = this.#sealed.length;
-    for (const volume of await unfinishedVolumes(this.#session)) {
-      clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
-    }
-    const sealing = early.length === 0 ? volumes : [...volumes, early];
-    for (const [i, files] of sealing.entries()) {
-      this.#session.signal.throwIfAborted();
-      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
+    try {
+      clean = await this.#seal(early.length === 0 ? volumes : [...volumes, early], mentions) && clean;
+    } catch (error) {
+      await this.#withoutCold(error);
+      return false;
     }
     if (this.#staging.isShort && this.#sealed.length > before) await this.#stageTheRest(keep);
     return !(this.#noteChanged() && clean);
+  }
+
+  /** @returns whether no file turned out to have changed */
+  async #seal(volumes: readonly (readonly WaitingFile[])[], mentions: Mentions): Promise<boolean> {
+    let clean = true;
+    for (const volume of await unfinishedVolumes(this.#session)) {
+      clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
+    }
+    for (const [i, files] of volumes.entries()) {
+      this.#session.signal.throwIfAborted();
+      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
+    }
+    return clean;
+  }
+
+  /**
+   * A cold store that fails must not leave a whole volume of photos in no store at all, for as long as it does:
+   * they wait in staging like any other. The run ends with the failure, after its snapshot.
+   */
+  async #withoutCold(error: unknown): Promise<void> {
+    const { db, home } = this.#session;
+    if (!(error instanceof StoreError) || isShared(this.#session)) throw error;
+    this.#coldFailure = error;
+    await this.#staging.stageMore(await unsealedFiles(db, home.box));
   }
 
   /** Stages what may wait for a volume, and settles what is sealed early instead. */
