@@ -168,7 +168,8 @@ class Syncing {
 
   /** How much this run has stored. */
   #done(): number {
-    return this.#staging.report().files + this.#sealed.length;
+    const { files, found } = this.#staging.report();
+    return files + found + this.#sealed.length;
   }
 
   async #snapshotAndTidy(): Promise<void> {
