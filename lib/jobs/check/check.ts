@@ -3,12 +3,19 @@
 import { bytesReadSince, noteRun, type Outcome } from "../../catalog/runs.ts";
 import type { Finding } from "../../catalog/findings.ts";
 import type { Session } from "../session.ts";
+import type { DeepOptions } from "./deep.ts";
 import { type CheckReport, Look, type StoreReport } from "./look.ts";
 import { lookAtStaging, STAGING } from "./staging.ts";
 import { lookAtVolumes, VOLUMES } from "./volumes.ts";
 
 /** What to check. */
 export type Subject = { readonly kind: "staging" } | { readonly kind: "volumes" };
+
+/** How to check. */
+export interface CheckOptions {
+  /** Reads copies back, too. */
+  readonly deep?: DeepOptions | undefined;
+}
 
 /** The name of a check in `runs`. */
 export function jobOf(subject: Subject): string {
@@ -20,11 +27,15 @@ export function jobOf(subject: Subject): string {
  *
  * @throws StoreError when a store cannot be looked at: then nothing is said of what is in it
  */
-export async function check(session: Session, subject: Subject): Promise<CheckReport> {
+export async function check(
+  session: Session,
+  subject: Subject,
+  options: CheckOptions,
+): Promise<CheckReport> {
   const started = session.now();
   const job = jobOf(subject);
   try {
-    const report = await new Checking(session, job, started).run(subject);
+    const report = await new Checking(session, job, started, options).run(subject);
     await note(session, job, started, "done", summaryOf(report));
     return report;
   } catch (error) {
@@ -43,8 +54,10 @@ class Checking {
   readonly #session: Session;
   readonly #job: string;
   readonly #started: number;
+  readonly #options: CheckOptions;
 
-  constructor(session: Session, job: string, started: number) {
+  constructor(session: Session, job: string, started: number, options: CheckOptions) {
+    this.#options = options;
     this.#session = session;
     this.#job = job;
     this.#started = started;
@@ -60,8 +73,9 @@ class Checking {
 
   async #look({ kind }: Subject, look: Look): Promise<StoreReport[]> {
     const readBefore = await bytesReadSince(this.#session.db, monthOf(this.#started));
-    if (kind === "staging") return await lookAtStaging(this.#session, look, readBefore);
-    return await lookAtVolumes(this.#session, look, readBefore);
+    const request = { readBefore, deep: this.#options.deep };
+    if (kind === "staging") return await lookAtStaging(this.#session, look, request);
+    return await lookAtVolumes(this.#session, look, request);
   }
 }
 
