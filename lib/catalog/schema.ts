@@ -133,6 +133,12 @@ const INITIAL = [
   `CREATE INDEX mirrored_path ON mirrored (store, path, content)`,
   `CREATE INDEX mirrored_content ON mirrored (content)`,
   `CREATE INDEX mirrored_unindexed ON mirrored (store) WHERE indexed IS NULL`,
+  // Staged objects that others have replaced: removed once a snapshot knows the others.
+  `CREATE TABLE discarded (
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     PRIMARY KEY (store, key)
+   ) STRICT, WITHOUT ROWID`,
   // An object that is being sent. Holds the file key, so that the very same bytes can be made again
   // after a crash; the row goes when the object is confirmed, and snapshots leave it out.
   `CREATE TABLE uploads (

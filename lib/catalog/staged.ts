@@ -153,3 +153,48 @@ export async function forgetStaged(db: Database, store: string, contents: readon
     args: [store, JSON.stringify(contents)],
   }]);
 }
+
+/** A staged object and the hash of its content. */
+export interface StagedContent extends StagedObject {
+  readonly sha256: string;
+}
+
+/** Every staged object whose content is in no stored volume. */
+export function neededStaged(db: Database): Promise<StagedContent[]> {
+  return db.all(
+    `SELECT ${COLUMNS}, c.sha256 FROM staged g JOIN contents c ON c.id = g.content
+      WHERE c.volume IS NULL`,
+    [],
+    (row) => ({ ...parse(row), sha256: row.text("sha256") }),
+  );
+}
+
+/** Puts an object in the place of another, which is to be removed, as one transaction. */
+export async function replaceStaged(db: Database, old: StagedObject, by: StagedObject): Promise<void> {
+  await db.write([addStaged(by), {
+    sql: "INSERT OR IGNORE INTO discarded (store, key) VALUES (?, ?)",
+    args: [old.store, old.key],
+  }]);
+}
+
+/** An object that waits for its removal. */
+export interface DiscardedObject {
+  readonly store: string;
+  readonly key: string;
+}
+
+/** What waits for its removal. */
+export function discardedObjects(db: Database): Promise<DiscardedObject[]> {
+  return db.all("SELECT store, key FROM discarded", [], (row) => ({
+    store: row.text("store"),
+    key: row.text("key"),
+  }));
+}
+
+/** Forgets discarded objects after their removal from the store. */
+export async function forgetDiscarded(db: Database, store: string, keys: readonly string[]): Promise<void> {
+  await db.write([{
+    sql: "DELETE FROM discarded WHERE store = ? AND key IN (SELECT value FROM json_each(?))",
+    args: [store, JSON.stringify(keys)],
+  }]);
+}

@@ -21,6 +21,7 @@ import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
@@ -29,6 +30,7 @@ import { VERSION } from "./version.ts";
 const COMMANDS: readonly CommandMaker[] = [
   initCommand,
   syncCommand,
+  watchCommand,
   scanCommand,
   packCommand,
   uploadCommand,

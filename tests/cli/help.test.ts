@@ -8,6 +8,7 @@ const COMMANDS = [
   [],
   ["init"],
   ["sync"],
+  ["watch"],
   ["scan"],
   ["pack"],
   ["upload"],
