@@ -5,22 +5,43 @@ import type { Finding } from "../../catalog/findings.ts";
 import type { Session } from "../session.ts";
 import type { DeepOptions } from "./deep.ts";
 import { type CheckReport, Look, type StoreReport } from "./look.ts";
+import type { PlaintextKeys } from "../restore/plaintext.ts";
+import { mendSources } from "./mend-sources.ts";
+import { mendStaging } from "./mend-staging.ts";
+import { giveUpLost, mendVolumes } from "./mend-volumes.ts";
+import { lookAtSources, SOURCES } from "./sources.ts";
 import { lookAtStaging, STAGING } from "./staging.ts";
 import { lookAtVolumes, VOLUMES } from "./volumes.ts";
 
 /** What to check. */
-export type Subject = { readonly kind: "staging" } | { readonly kind: "volumes" };
+export interface Subject {
+  readonly kind: "staging" | "volumes" | "sources";
+}
 
 /** How to check. */
 export interface CheckOptions {
   /** Reads copies back, too. */
   readonly deep?: DeepOptions | undefined;
+  /** Of sources: reads every file again, not only those that are due. */
+  readonly all?: boolean;
+  /** Repairs what is damaged and can be. */
+  readonly mend?: boolean;
+  /** How to decrypt the good copies of damaged sources. */
+  readonly keys?: PlaintextKeys | undefined;
+  /** Gives up files of which there is no good copy left. */
+  readonly acceptLost?: boolean;
 }
 
 /** The name of a check in `runs`. */
-export function jobOf(subject: Subject): string {
-  return subject.kind === "staging" ? STAGING : VOLUMES;
+export function jobOf({ kind }: Subject): string {
+  return JOBS[kind];
 }
+
+const JOBS: Readonly<Record<Subject["kind"], string>> = {
+  staging: STAGING,
+  volumes: VOLUMES,
+  sources: SOURCES,
+};
 
 /**
  * Makes one check, and notes it in the catalog whatever comes of it.
@@ -64,19 +85,41 @@ class Checking {
   }
 
   async run(subject: Subject): Promise<CheckReport> {
-    const look = new Look(this.#session.db, this.#job);
-    const stores = await this.#look(subject, look);
-    const findings = await look.settle(this.#session.now());
+    const first = await this.#look(subject, this.#options.deep);
+    const mended = await this.#mend(subject);
+    // What was mended is looked at again, without reading: that it is there now is what mending can show.
+    const { stores, findings } = mended.length > 0 ? await this.#look(subject, undefined) : first;
     const ended = this.#session.now();
-    return { job: this.#job, started: this.#started, ended, stores, findings, mended: [] };
+    const proven = mended.length > 0 ? first.stores : stores;
+    return { job: this.#job, started: this.#started, ended, stores: proven, findings, mended };
   }
 
-  async #look({ kind }: Subject, look: Look): Promise<StoreReport[]> {
+  async #look({ kind }: Subject, deep: DeepOptions | undefined): Promise<Looked> {
+    if (kind === "sources") return await lookAtSources(this.#session, { all: this.#options.all === true });
+    const look = new Look(this.#session.db, this.#job);
     const readBefore = await bytesReadSince(this.#session.db, monthOf(this.#started));
-    const request = { readBefore, deep: this.#options.deep };
-    if (kind === "staging") return await lookAtStaging(this.#session, look, request);
-    return await lookAtVolumes(this.#session, look, request);
+    const stores = kind === "staging"
+      ? await lookAtStaging(this.#session, look, { readBefore, deep })
+      : await lookAtVolumes(this.#session, look, { readBefore, deep });
+    return { stores, findings: await look.settle(this.#session.now()) };
   }
+
+  async #mend({ kind }: Subject): Promise<string[]> {
+    const done: string[] = [];
+    if (this.#options.mend === true) {
+      if (kind === "staging") done.push(...await mendStaging(this.#session));
+      else if (kind === "volumes") done.push(...await mendVolumes(this.#session));
+      else done.push(...await mendSources(this.#session, this.#options.keys));
+    }
+    if (this.#options.acceptLost === true) done.push(...await giveUpLost(this.#session));
+    return done;
+  }
+}
+
+/** What looking gave. */
+interface Looked {
+  readonly stores: readonly StoreReport[];
+  readonly findings: readonly Finding[];
 }
 
 /** When the month began (UTC) in which providers count what leaves them. */

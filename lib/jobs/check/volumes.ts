@@ -4,6 +4,7 @@
  */
 
 import { contentsOfVolume, copiesOf } from "../../catalog/copies.ts";
+import { lostContents } from "../../catalog/damaged.ts";
 import type { Found } from "../../catalog/findings.ts";
 import { type Level, type Proof, provenObjects } from "../../catalog/proofs.ts";
 import { listSnapshots, type Snapshot } from "../../catalog/runs.ts";
@@ -38,6 +39,9 @@ export async function lookAtVolumes(
   const volumes = (await listVolumes(session.db)).filter(({ state }) => state === "stored");
   const snapshots = await listSnapshots(session.db);
   const urls = new Set([session.urls.cold, ...[...volumes, ...snapshots].map(({ store }) => store)]);
+  for (const volume of await listVolumes(session.db)) {
+    if (volume.state === "damaged") (await lostFindings(session, volume)).forEach((found) => look.add(found));
+  }
   const reports: StoreReport[] = [];
   for (const url of urls) {
     const there = ({ store }: { readonly store: string }) => store === url;
@@ -49,6 +53,22 @@ export async function lookAtVolumes(
     reports.push({ store: url, groups, requests, cost: await costOf(session, url, requests, readBefore) });
   }
   return reports;
+}
+
+/** Files of a damaged volume that nobody can store again: they stay named until they are given up. */
+async function lostFindings({ db }: Session, { id, key, store }: Volume): Promise<Found[]> {
+  const lost = await copiesOf(db, await lostContents(db, id));
+  if (lost.length === 0) return [];
+  const files = lost.length === 1 ? "a file" : `${lost.length} files`;
+  return [{
+    name: `lost: ${key} at ${store}`,
+    kind: "content-lost",
+    severity: "damage",
+    message: `${files} of the damaged ${key} at ${store} are in no good copy`,
+    hint: "What can still be read of them: coldframe restore PATH --deleted --to DIR. " +
+      "To give them up: coldframe check volumes --accept-lost",
+    files: pathsOf(lost),
+  }];
 }
 
 const FOLDERS = ["volumes/", "manifests/", "catalog/"];
