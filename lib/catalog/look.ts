@@ -214,7 +214,7 @@ export type Place =
     readonly cipher: ForeignCipher | undefined;
   };
 
-/** Every place of these contents, staged ones first. */
+/** Every place of these contents, staged ones first, volumes that are known to be damaged last. */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
   const json = JSON.stringify(contents);
   const staged = await db.all(
@@ -231,8 +231,9 @@ export async function placesOf(db: Database, contents: readonly number[]): Promi
   const volumes = await db.all(
     `SELECT f.content, p.store, p.key, p.object_size, p.name, p.cipher, min(f.offset) AS offset
        FROM volume_files f JOIN volumes p ON p.id = f.volume
-      WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL AND p.state = 'stored'
-      GROUP BY f.content, p.id`,
+      WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL
+        AND p.state IN ('stored', 'damaged')
+      GROUP BY f.content, p.id ORDER BY p.state DESC, p.id`,
     [json],
     (row): Place => ({
       kind: "volume",

@@ -65,7 +65,7 @@ const INITIAL = [
   `CREATE TABLE volumes (
      id INTEGER PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
-     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored', 'damaged')),
+     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored', 'damaged', 'lost')),
      box TEXT NOT NULL,              -- the machine that builds it
      store TEXT NOT NULL,            -- URL of the store, or the folder of a packed file
      key TEXT NOT NULL,              -- object key, or file name

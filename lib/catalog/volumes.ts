@@ -78,7 +78,8 @@ export interface NewVolume {
 /** A row of `volumes`. */
 export interface Volume extends Omit<NewVolume, "state"> {
   readonly id: number;
-  readonly state: "planned" | "packed" | "stored" | "damaged";
+  /** `damaged`: nothing counts as safe in it any more, though some of it may still be read. `lost`: given up. */
+  readonly state: "planned" | "packed" | "stored" | "damaged" | "lost";
   readonly stored: number | undefined;
   readonly checksum: string | undefined;
   /** What is known of the object that holds its manifest. */
@@ -97,12 +98,13 @@ export interface PlannedFile extends VolumeFile {
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
   cipher, checksum, file_sha256, manifest_size, manifest_checksum, udf, files, oldest, newest`;
 
+const STATES = ["planned", "packed", "stored", "damaged", "lost"] as const;
+
 function parseVolume(row: RowReader): Volume {
-  const state = row.text("state");
   return {
     id: row.int("id"),
     name: row.text("name"),
-    state: state === "stored" || state === "packed" || state === "damaged" ? state : "planned",
+    state: STATES.find((state) => state === row.text("state")) ?? "planned",
     box: row.text("box"),
     store: row.text("store"),
     key: row.text("key"),
