@@ -20,6 +20,8 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["mirrored", "id"],
   ["snapshots", "store", "key"],
   ["findings", "id"],
+  ["told", "finding"],
+  ["notices", "id"],
   ["runs", "id"],
 ];
 

@@ -35,6 +35,9 @@ const COMMANDS = [
   ["key", "protect"],
   ["auth"],
   ["auth", "google"],
+  ["alert"],
+  ["alert", "test"],
+  ["alert", "list"],
 ];
 
 for (const command of COMMANDS) {
