@@ -47,7 +47,7 @@ class Overseer {
   readonly #context: NotifyContext;
 
   constructor(session: Session, job: string) {
-    const { env, fetch } = session.storeContext;
+    const { env } = session.storeContext; // but not its fetch, which takes the clocks of stores for right
     this.#session = session;
     this.#job = job;
     this.#context = { env, fetch, signal: session.signal, now: session.now, home: session.home.paths.root };
