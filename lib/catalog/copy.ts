@@ -22,6 +22,8 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["snapshots", "store", "key"],
   ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
+  ["told", "finding"],
+  ["notices", "id"],
   ["runs", "id"],
 ];
 

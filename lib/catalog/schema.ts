@@ -201,6 +201,33 @@ const INITIAL = [
      closed INTEGER
    ) STRICT`,
   `CREATE UNIQUE INDEX findings_open ON findings (scope, name) WHERE closed IS NULL`,
+  // Which findings people were told of. No row: not told of it yet.
+  `CREATE TABLE told (
+     finding INTEGER PRIMARY KEY REFERENCES findings (id),
+     severity TEXT NOT NULL,         -- what it was when they were told last
+     last INTEGER NOT NULL,          -- when they were told last, or reminded
+     closed INTEGER                  -- when they were told that it is over
+   ) STRICT`,
+  // Messages to people, one row per channel: waiting until sent or dropped.
+  `CREATE TABLE notices (
+     id INTEGER PRIMARY KEY,
+     message TEXT NOT NULL,          -- names the message, the same on every channel
+     channel TEXT NOT NULL,
+     box TEXT NOT NULL,              -- the machine that sends it
+     kind TEXT NOT NULL,
+     urgency TEXT NOT NULL,
+     made INTEGER NOT NULL,
+     subject TEXT NOT NULL,
+     body TEXT NOT NULL,
+     problems TEXT NOT NULL,         -- JSON
+     attempts INTEGER NOT NULL DEFAULT 0,
+     tried INTEGER,                  -- the last attempt
+     error TEXT,                     -- what came of it
+     sent INTEGER,
+     dropped INTEGER,                -- when it was given up: too old, or a newer one says the same
+     UNIQUE (message, channel)
+   ) STRICT`,
+  `CREATE INDEX notices_waiting ON notices (box, channel) WHERE sent IS NULL AND dropped IS NULL`,
   `CREATE TABLE runs (
      id INTEGER PRIMARY KEY,
      box TEXT NOT NULL,

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { alertCommand } from "./commands/alert.ts";
 import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
 import { checkCommand } from "./commands/check.ts";
@@ -46,6 +47,7 @@ const COMMANDS: readonly CommandMaker[] = [
   doctorCommand,
   keyCommand,
   authCommand,
+  alertCommand,
 ];
 
 /** Runs the program on this process: its arguments, streams and signals. */

@@ -18,6 +18,7 @@ import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinished
 import type { Session } from "./session.ts";
 import { tendSnapshots } from "./snapshots.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
+import { settleSync } from "./sync-findings.ts";
 import { owesTidying, tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
@@ -73,6 +74,7 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
   const started = session.now();
   try {
     const report = await new Syncing(session, options).run();
+    await settleSync(session, report);
     await note(session, started, needsAttention(report) ? "partly" : "done", summaryOf(report));
     return report;
   } catch (error) {

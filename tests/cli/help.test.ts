@@ -37,6 +37,9 @@ const COMMANDS = [
   ["key", "protect"],
   ["auth"],
   ["auth", "google"],
+  ["alert"],
+  ["alert", "test"],
+  ["alert", "list"],
 ];
 
 for (const command of COMMANDS) {
