@@ -2,19 +2,19 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Due } from "../../lib/jobs/due.ts";
 import { Agenda } from "../../lib/jobs/watch/agenda.ts";
+import type { DueJob } from "../../lib/jobs/watch/plan.ts";
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-function due(job: string, at: number): Due {
-  return { job, every: HOUR, last: undefined, due: at, isDue: false, isOverdue: false };
+function due(job: string, at: number): DueJob {
+  return { job, due: at };
 }
 
 /** An agenda that has just looked at everything. */
-function settled(jobs: readonly Due[] = []): Agenda {
+function settled(jobs: readonly DueJob[] = []): Agenda {
   const agenda = new Agenda();
   agenda.foldersChecked(NOW);
   agenda.looked(jobs, NOW);

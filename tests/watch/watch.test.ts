@@ -4,14 +4,13 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Due } from "../../lib/jobs/due.ts";
-import type { Look } from "../../lib/jobs/watch/look.ts";
+import type { DueJob, WatchPlan } from "../../lib/jobs/watch/plan.ts";
 import { type Ended, watch, type WatchEvent } from "../../lib/jobs/watch/watch.ts";
 import { withFolder } from "../tools.ts";
 
 const GOOD: Ended = { code: 0, result: { scan: { sources: [{ unsettled: 0 }] } } };
 const failing = (code: string): Ended => ({ code: 1, result: { error: { code, message: `it is ${code}` } } });
-const DUE: Omit<Due, "job"> = { every: 1, last: undefined, due: 0, isDue: true, isOverdue: false };
+const DUE = { due: 0 };
 
 /** A world in which commands end as the test says. */
 class World {
@@ -23,7 +22,7 @@ class World {
   looks = 0;
   unreadable = false;
   folders: string[];
-  jobs: Due[] = [];
+  jobs: DueJob[] = [];
   /** How the next commands end; well when there is nothing more. */
   ends: Ended[] = [];
   change: (name: string | null) => void = () => {};
@@ -77,10 +76,10 @@ class World {
     return Promise.resolve(this.ends.shift() ?? GOOD);
   }
 
-  #look(): Promise<Look> {
+  #look(): Promise<WatchPlan> {
     this.looks++;
     if (this.unreadable) return Promise.reject(new Error("no disk"));
-    return Promise.resolve({ folders: this.folders, ignores: () => false, jobs: this.jobs });
+    return Promise.resolve({ folders: this.folders, own: [], ignore: [], jobs: this.jobs });
   }
 }
 

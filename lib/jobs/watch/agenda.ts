@@ -1,6 +1,6 @@
 /** What a watch does next, and when. Pure: times are arguments, in ms since 1970. */
 
-import type { Due } from "../due.ts";
+import type { DueJob } from "./plan.ts";
 
 /** What a watch may do. */
 export type Task =
@@ -25,7 +25,7 @@ export class Agenda {
   #folders = -Infinity;
   #looked = -Infinity;
   #synced = -Infinity;
-  #jobs: readonly Due[] = [];
+  #jobs: readonly DueJob[] = [];
   readonly #failures = new Map<string, { count: number; at: number }>();
 
   /**
@@ -58,7 +58,7 @@ export class Agenda {
   }
 
   /** Takes what a look found. */
-  looked(jobs: readonly Due[], now: number): void {
+  looked(jobs: readonly DueJob[], now: number): void {
     this.#jobs = jobs;
     this.#looked = now;
   }
