@@ -17,7 +17,10 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["volume_files", "volume", "position"],
   ["folders", "id"],
   ["staged", "content", "store"],
+  ["mirrored", "id"],
+  ["discarded", "store", "key"],
   ["snapshots", "store", "key"],
+  ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
   ["runs", "id"],
 ];

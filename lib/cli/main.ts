@@ -6,6 +6,7 @@ import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
+import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
@@ -41,6 +42,7 @@ const COMMANDS: readonly CommandMaker[] = [
   uploadsCommand,
   recoverCommand,
   costCommand,
+  checkCommand,
   doctorCommand,
   keyCommand,
   authCommand,

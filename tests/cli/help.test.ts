@@ -28,6 +28,7 @@ const COMMANDS = [
   ["uploads", "abort"],
   ["recover"],
   ["cost"],
+  ["check"],
   ["doctor"],
   ["key"],
   ["key", "show"],

@@ -22,6 +22,7 @@ import {
 import { amount, count, printable } from "../format.ts";
 import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
 import { complain, json, line, styled, type Terminal, warn } from "../terminal.ts";
+import { keyAdvice } from "../key-advice.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: number;
@@ -81,16 +82,8 @@ async function dryRun(context: CommandContext, dirs: readonly string[], flags: F
 /** Once, when the home is made: where the key is, and what depends on it. */
 function welcome(terminal: Terminal, { session }: OpenSession): void {
   const { root, identity } = session.home.paths;
-  terminal.err(
-    [
-      styled(terminal, "bold", `New home: ${root}`),
-      `Your secret key: ${identity}`,
-      "  Without it nobody can read what is stored, you included. Print it with",
-      "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of",
-      "  the file away from this machine.",
-      "",
-    ].join("\n") + "\n",
-  );
+  const lines = [styled(terminal, "bold", `New home: ${root}`), ...keyAdvice(identity), ""];
+  terminal.err(lines.join("\n") + "\n");
 }
 
 function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): void {
