@@ -9,14 +9,14 @@ import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
 import { openHome } from "../../home/home.ts";
 import { within } from "../../json.ts";
-import { dueJobs, type Rhythm } from "../due.ts";
+import { dueJobs } from "../due.ts";
 import { type OpenOptions, openSession } from "../open.ts";
+import { rhythmsOf } from "../rhythms.ts";
 import type { Session } from "../session.ts";
 
-/** A job and when it is due, in ms since 1970. */
+/** A command and when it is due, in ms since 1970. */
 export interface DueJob {
-  /** As in `runs`, such as `check volumes`. */
-  readonly job: string;
+  readonly job: "sync" | "check";
   readonly due: number;
 }
 
@@ -34,7 +34,7 @@ export interface WatchPlan {
 const DAY = 86_400_000;
 
 /** A full scan at least so often, though nothing was seen to change. */
-const RHYTHMS: readonly Rhythm[] = [{ job: "sync", every: DAY / 2 }];
+const FULL_SCAN = DAY / 2;
 
 /**
  * Looks at settings and catalog.
@@ -73,10 +73,18 @@ async function realPaths(paths: readonly string[]): Promise<string[]> {
   return [...new Set(real)];
 }
 
+/** `check` without a subject makes whatever checks are due, so the first of them decides. */
 async function jobsOf({ db, home, now }: Session): Promise<DueJob[]> {
-  const since = (await stat(home.paths.box)).mtimeMs; // written once, when the home was made
-  const jobs = dueJobs(RHYTHMS, await latestSuccesses(db, home.box), since, now());
-  return jobs.map(({ job, due }) => ({ job, due }));
+  const last = await latestSuccesses(db, home.box);
+  const made = (await stat(home.paths.box)).mtimeMs; // written once, when the home was made
+  const checks = dueJobs(rhythmsOf(home.config), last, made, now()).filter(({ job }) => job !== "sync");
+  const synced = last.get("sync");
+  return [
+    { job: "sync", due: synced === undefined ? made : synced + FULL_SCAN },
+    ...(checks.length === 0
+      ? []
+      : [{ job: "check", due: Math.min(...checks.map(({ due }) => due)) } as const]),
+  ];
 }
 
 /**
@@ -93,7 +101,7 @@ export function parsePlan(value: unknown): WatchPlan {
     ignore: textsOf(within(value, "ignore")) ?? [],
     jobs: jobs.flatMap((one) => {
       const [job, due] = [within(one, "job"), within(one, "due")];
-      return typeof job === "string" && typeof due === "number" ? [{ job, due }] : [];
+      return (job === "sync" || job === "check") && typeof due === "number" ? [{ job, due }] : [];
     }),
   };
 }

@@ -10,7 +10,7 @@ import { Agenda, type Task } from "./agenda.ts";
 import { Changes } from "./changes.ts";
 import { type FolderState, type StartWatching, WatchedFolder } from "./folder.ts";
 import { ignoring } from "./ignores.ts";
-import type { WatchPlan } from "./plan.ts";
+import type { DueJob, WatchPlan } from "./plan.ts";
 import type { Service } from "./service.ts";
 
 /** How a command ended. */
@@ -220,24 +220,22 @@ class Watching {
     this.#agenda.foldersChecked(this.#options.now());
   }
 
-  async #run(job: string): Promise<void> {
+  async #run(job: DueJob["job"]): Promise<void> {
     const { run, service, now, signal } = this.#options;
     if (job === "sync") this.#changes.clear();
     service.status(`Running ${job}`);
     const ended = await run(this.#argsOf(job));
     if (signal.aborted) return;
-    if (ended.code === 1 || ended.code === 2) this.#failed(job, ended);
+    if (![0, 3, 4].includes(ended.code)) this.#failed(job, ended);
     else this.#finished(job, ended);
     service.status(
       `Watching ${this.#folders.length} folders; last: ${job}, ${new Date(now()).toISOString()}`,
     );
   }
 
-  /** Jobs are called as their commands are. */
-  #argsOf(job: string): string[] {
-    const words = job.split(" ");
-    if (job !== "sync") return words;
-    return [...words, ...this.#options.dirs, "--rest", String(Math.ceil(this.#options.rest / 1000))];
+  #argsOf(job: DueJob["job"]): string[] {
+    if (job !== "sync") return [job];
+    return [job, ...this.#options.dirs, "--rest", String(Math.ceil(this.#options.rest / 1000))];
   }
 
   #finished(job: string, ended: Ended): void {
