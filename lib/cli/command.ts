@@ -12,8 +12,11 @@ import { parseMoment } from "./format.ts";
 import { progressReporter } from "./progress.ts";
 import { type Terminal, warn } from "./terminal.ts";
 
-/** Exit codes, the same for every command (DESIGN §2). */
-export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, damage: 4 } as const;
+/**
+ * Exit codes, the same for every command (DESIGN §2). `busy` is EX_TEMPFAIL of sysexits.h: another run holds the
+ * home, so a timer that meets a run has nothing to report.
+ */
+export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, damage: 4, busy: 75 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Makes one command; its action leaves the exit code by `finish`. */

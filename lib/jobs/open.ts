@@ -99,7 +99,8 @@ async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void>
   }
 }
 
-function noHome(root: string): ColdframeError {
+/** The error for a home that is not there. */
+export function noHome(root: string): ColdframeError {
   return new ColdframeError("home", `there is no coldframe home at ${root}`, {
     hint: "Run `coldframe sync DIR` or `coldframe init` first, or name another with --home DIR.",
   });
