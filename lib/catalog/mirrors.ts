@@ -146,6 +146,17 @@ export async function noteMissing(db: Database, ids: readonly number[], at: numb
   }]);
 }
 
+/** Objects of a mirror that are missing, and whose version of the path no other object holds. */
+export function lostForGood(db: Database, store: string): Promise<MirroredObject[]> {
+  return db.all(
+    `${SELECT} WHERE m.store = ? AND m.missing IS NOT NULL AND NOT EXISTS
+       (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.content = m.content
+                                   AND n.missing IS NULL) ORDER BY m.key`,
+    [store],
+    parse,
+  );
+}
+
 /** The stores that hold something mirrored. */
 export function mirrorStores(db: Database): Promise<string[]> {
   return db.all("SELECT DISTINCT store FROM mirrored ORDER BY store", [], (row) => row.text("store"));
@@ -214,7 +225,10 @@ export async function noteCurrent(
   at: number,
 ): Promise<void> {
   await db.write(objects.map(({ id, mtime, mode }) => ({
-    sql: "UPDATE mirrored SET mtime = ?, mode = ?, current = ?, indexed = NULL WHERE id = ?",
+    sql: `UPDATE mirrored SET mtime = ?, mode = ?, indexed = NULL,
+            current = (SELECT max(?, max(o.current) + 1) FROM mirrored o
+                        WHERE o.store = mirrored.store AND o.path = mirrored.path)
+          WHERE id = ?`,
     args: [mtime, mode, at, id],
   })));
 }
@@ -273,12 +287,17 @@ export async function markMirrored(
   ]));
 }
 
-/** An object that was lost and is stored again takes the row it had. */
+/**
+ * An object that was lost and is stored again takes the row it had. The latest version of a path is so by its
+ * `current`, also where the clock went back (a Pi has none of its own).
+ */
 function addMirrored(object: NewMirrored): Statement {
   return {
     sql: `INSERT INTO mirrored (store, key, folded, path, content, mtime, mode, encrypted, size, header_size,
                                 checksum, current, stored, proven, proven_at)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                  max(?12, (SELECT coalesce(max(o.current) + 1, 0) FROM mirrored o WHERE o.store = ?1 AND o.path = ?4)),
+                  ?13, ?14, ?13)
           ON CONFLICT (store, key) DO UPDATE SET
             path = excluded.path, content = excluded.content, mtime = excluded.mtime, mode = excluded.mode,
             encrypted = excluded.encrypted, size = excluded.size, header_size = excluded.header_size,
@@ -299,7 +318,6 @@ function addMirrored(object: NewMirrored): Statement {
       object.current,
       object.stored,
       object.proven,
-      object.stored,
     ],
   };
 }

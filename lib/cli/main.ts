@@ -11,6 +11,7 @@ import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { mirrorCommand } from "./commands/mirror.ts";
 import { packCommand } from "./commands/pack.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly CommandMaker[] = [
   scanCommand,
   packCommand,
   uploadCommand,
+  mirrorCommand,
   lsCommand,
   treeCommand,
   findCommand,

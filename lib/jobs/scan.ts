@@ -67,6 +67,8 @@ export interface ScanOptions {
   /** Folders to protect; those already known and those of the settings when empty. */
   readonly dirs: readonly string[];
   readonly accept: Accepted;
+  /** Whether files of folders that are new shall go into volumes; true unless said otherwise. */
+  readonly archived?: boolean;
 }
 
 /**
@@ -81,7 +83,7 @@ export async function scanSources(session: Session, options: ScanOptions): Promi
   const failures: SourceFailure[] = [];
   for (const path of paths) {
     try {
-      sources.push(await scanPath(session, path, options.accept));
+      sources.push(await scanPath(session, path, options));
     } catch (error) {
       if (!(error instanceof ColdframeError) || !isAboutSource(error)) throw error;
       failures.push({ path, error });
@@ -98,7 +100,7 @@ function isAboutSource(error: ColdframeError): boolean {
 
 async function pathsToScan(session: Session, dirs: readonly string[]): Promise<string[]> {
   if (dirs.length > 0) return [...dirs];
-  const known = await listSources(session.db, session.home.box);
+  const known = (await listSources(session.db, session.home.box)).filter(({ archived }) => archived);
   const paths = new Set([...session.home.config.sources, ...known.map((source) => source.path)]);
   if (paths.size > 0) return [...paths];
   throw new ColdframeError("usage", "there is no folder to protect yet", {
@@ -106,10 +108,14 @@ async function pathsToScan(session: Session, dirs: readonly string[]): Promise<s
   });
 }
 
-async function scanPath(session: Session, path: string, accept: Accepted): Promise<SourceScan> {
+async function scanPath(
+  session: Session,
+  path: string,
+  { accept, archived = true }: ScanOptions,
+): Promise<SourceScan> {
   const resolved = resolveSource(path);
   const { db, home } = session;
-  const source = await ensureSource(db, home.box, resolved.path, RESERVED_NAMES, session.now());
+  const source = await ensureSource(db, home.box, resolved.path, RESERVED_NAMES, session.now(), archived);
   const meter = session.report.phase(`Scanning ${source.name}`);
   try {
     return await new Scanning(session, source, resolved, meter).run(accept);

@@ -11,6 +11,7 @@ const COMMANDS = [
   ["scan"],
   ["pack"],
   ["upload"],
+  ["mirror"],
   ["ls"],
   ["ls", "files"],
   ["ls", "dirs"],

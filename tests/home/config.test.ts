@@ -19,6 +19,7 @@ test("an empty file is the defaults", () => {
     limitRate: undefined,
     stagingLimit: undefined,
     prices: undefined,
+    mirrors: [],
   });
 });
 
@@ -46,6 +47,7 @@ prices = "prices.json"
     limitRate: { otherwise: 2_000_000, windows: [] },
     stagingLimit: 10_000_000_000,
     prices: "prices.json",
+    mirrors: [],
   });
 });
 
