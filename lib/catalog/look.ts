@@ -1,6 +1,7 @@
 /** Reading the catalog for people: what is where. Large answers come page by page. */
 
 import type { Database, RowReader } from "./database.ts";
+import { type ForeignCipher, parseCipher } from "./volumes.ts";
 
 /** A version with its place in the archive. */
 export interface VersionRow {
@@ -209,6 +210,8 @@ export type Place =
     readonly volume: string;
     /** Byte offset of the content in the image. */
     readonly offset: number;
+    /** How another tool encrypted it; undefined for ours. */
+    readonly cipher: ForeignCipher | undefined;
   };
 
 /** Every place of these contents, staged ones first. */
@@ -226,7 +229,7 @@ export async function placesOf(db: Database, contents: readonly number[]): Promi
     }),
   );
   const volumes = await db.all(
-    `SELECT f.content, p.store, p.key, p.object_size, p.name, min(f.offset) AS offset
+    `SELECT f.content, p.store, p.key, p.object_size, p.name, p.cipher, min(f.offset) AS offset
        FROM volume_files f JOIN volumes p ON p.id = f.volume
       WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL AND p.state = 'stored'
       GROUP BY f.content, p.id`,
@@ -239,6 +242,7 @@ export async function placesOf(db: Database, contents: readonly number[]): Promi
       size: row.int("object_size"),
       volume: row.text("name"),
       offset: row.int("offset"),
+      cipher: parseCipher(row.optionalText("cipher")),
     }),
   );
   return [...staged, ...volumes];

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { totals } from "../../catalog/look.ts";
+import { openFindings } from "../../catalog/findings.ts";
 import { latestRuns, latestSnapshot } from "../../catalog/runs.ts";
 import { listSources } from "../../catalog/sources.ts";
 import { listVolumes, plannedVolumes } from "../../catalog/volumes.ts";
@@ -31,13 +32,14 @@ type Facts = Awaited<ReturnType<typeof gather>>;
 
 async function gather(session: Session) {
   const { db, home } = session;
-  const [sources, sums, volumes, unfinished, runs, snapshot] = await Promise.all([
+  const [sources, sums, volumes, unfinished, runs, snapshot, findings] = await Promise.all([
     listSources(db),
     totals(db),
     listVolumes(db),
     plannedVolumes(db, home.box),
     latestRuns(db, home.box),
     latestSnapshot(db),
+    openFindings(db),
   ]);
   const stored = volumes.filter((volume) => volume.state === "stored");
   return {
@@ -49,6 +51,7 @@ async function gather(session: Session) {
     unfinished: unfinished.map((volume) => volume.name),
     runs,
     snapshot: snapshot?.time,
+    findings,
   };
 }
 
@@ -73,6 +76,11 @@ function print(terminal: Terminal, facts: Facts): void {
   for (const { name, path, scanned } of facts.sources) {
     const when = scanned === undefined ? "not scanned yet" : `scanned ${formatTime(scanned)}`;
     line(terminal, `Folder      ${printable(name)}: ${printable(path)}, ${when}`);
+  }
+  for (const { severity, message, hint } of facts.findings) {
+    const color = severity === "damage" ? "red" : "yellow";
+    line(terminal, styled(terminal, color, `Problem     ${printable(message)}`));
+    if (hint !== undefined) line(terminal, `→ ${printable(hint)}`);
   }
   nextSteps(facts).forEach((step) => line(terminal, `→ ${step}`));
 }

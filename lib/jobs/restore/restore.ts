@@ -4,7 +4,6 @@
  * holds the content is tried next.
  */
 
-import { decryptAccess } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
 import type { FolderRow } from "../../catalog/folders.ts";
 import { type Place, placesOf, type VersionRow } from "../../catalog/look.ts";
@@ -15,6 +14,7 @@ import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
 import { type Copy, copyFiles, type FailedCopy } from "./copy.ts";
 import { objectAccess } from "./object-access.ts";
+import { cipherOf, openPlaintext } from "./plaintext.ts";
 import { selectFolders, type Selection, selectVersions } from "./select.ts";
 import { Target, type WantedFile } from "./target.ts";
 
@@ -25,6 +25,8 @@ export interface RestoreRequest extends Selection {
   readonly dryRun: boolean;
   /** Gives the identities; asked for only when something has to be decrypted. */
   unlock(): Promise<Unlock>;
+  /** Gives lomo-backup's master key; asked for only when something is in a volume of that tool. */
+  masterKey?(): Promise<string>;
 }
 
 /** What a restore did. */
@@ -119,14 +121,20 @@ class Restoring {
   async run(versions: readonly VersionRow[], bytes: number): Promise<void> {
     const wanted = await this.#compare(versions, bytes);
     let tasks = await this.#tasks(wanted);
-    const encrypted = tasks.some(({ places }) => places.some(({ key }) => isEncrypted(key)));
-    if (encrypted) await this.#request.unlock(); // once, before anything is fetched; it may ask
+    await this.#askForKeys(tasks.flatMap(({ places }) => places));
     const meter = this.#session.report.phase("Restoring", sizeOf(wanted));
     try {
       while (tasks.length > 0) tasks = await this.#round(tasks, meter);
     } finally {
       meter.done();
     }
+  }
+
+  /** Once, before anything is fetched: it may ask the user. */
+  async #askForKeys(places: readonly Place[]): Promise<void> {
+    const ciphers = new Set(places.map(cipherOf));
+    if (ciphers.has("age")) await this.#request.unlock();
+    if (ciphers.has("lomob")) await this.#request.masterKey?.();
   }
 
   /** Makes the folders that no file brings along. */
@@ -231,10 +239,8 @@ class Restoring {
     const lost = this.#lost.get(place.store);
     if (lost !== undefined) throw lost;
     const store = await this.#session.storeAt(place.store);
-    const object = objectAccess(store, place.key, place.size);
-    if (!isEncrypted(place.key)) return object;
-    const opened = await decryptAccess(object, await this.#request.unlock(), place.key);
-    this.#opened = true;
+    const opened = await openPlaintext(objectAccess(store, place.key, place.size), place, this.#request);
+    this.#opened ||= cipherOf(place) === "age";
     return opened;
   }
 
@@ -283,10 +289,6 @@ function notStored(path: string): ColdframeError {
   return new ColdframeError("object-missing", `${path} is not stored anywhere yet`, {
     hint: "It was seen by a scan only. Run `coldframe sync` while its folder is there.",
   });
-}
-
-function isEncrypted(key: string): boolean {
-  return key.endsWith(".age");
 }
 
 function objectId(place: Place | undefined): string {
