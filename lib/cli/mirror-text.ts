@@ -9,7 +9,7 @@ import { complain, line, type Terminal, warn } from "./terminal.ts";
 
 /** A few lines per mirror, and one per file that could not be copied. */
 export function describeMirror(terminal: Terminal, report: MirrorReport): void {
-  const { wanted, present, copied, left, lost, problems, dryRun } = report;
+  const { wanted, present, copied, adopted, left, lost, problems, dryRun } = report;
   for (const { path, reason } of problems) {
     warn(terminal, `not copied: ${reason.includes(path) ? reason : `${path}: ${reason}`}`);
   }
@@ -29,11 +29,9 @@ export function describeMirror(terminal: Terminal, report: MirrorReport): void {
       `  ${count(report.versions, "changed file stands", "changed files stand")} beside the older version.`,
     );
   }
-  if (report.adopted > 0) {
-    line(
-      terminal,
-      `  ${count(report.adopted, "file")} had been put there by another program, with the right bytes.`,
-    );
+  if (adopted.files > 0) {
+    const them = amount(adopted.files, adopted.bytes);
+    line(terminal, `  Found there, put by another program, with the right bytes: ${them}.`);
   }
   if (left.files > 0) line(terminal, `  Left for the next run: ${amount(left.files, left.bytes)}.`);
   if (report.foreign > 0) {

@@ -107,7 +107,7 @@ async function pathsToScan(session: Session, dirs: readonly string[]): Promise<s
   if (dirs.length > 0) return [...dirs];
   const known = (await listSources(session.db, session.home.box)).filter(({ archived }) => archived);
   const paths = new Set([...session.home.config.sources, ...known.map((source) => source.path)]);
-  if (paths.size > 0) return [...paths];
+  if (paths.size > 0 || session.home.config.mirrors.length > 0) return [...paths]; // mirrors have their own
   throw new ColdframeError("usage", "there is no folder to protect yet", {
     hint: "Name one: `coldframe sync ~/Pictures`.",
   });

@@ -11,9 +11,9 @@ import {
   type MirrorFile,
   type NewMirrored,
   pendingMirrorUploads,
-  type ProofLevel,
   startMirroring,
 } from "../../catalog/mirrors.ts";
+import { noteProofs } from "../../catalog/proofs.ts";
 import { forgetUpload } from "../../catalog/uploads.ts";
 import { distrustContent } from "../../catalog/versions.ts";
 import { ColdframeError, hasCode, SourceChangedError, StoreError } from "../../errors.ts";
@@ -53,7 +53,6 @@ interface Confirmed {
   readonly size: number;
   readonly headerSize: number;
   readonly checksum: string;
-  readonly proven: ProofLevel;
   /** The row to end; undefined for an object that was there. */
   readonly upload: number | undefined;
 }
@@ -65,15 +64,19 @@ const MOST_REFUSALS = 4;
 
 /** What copying did so far. */
 export interface CopyTally {
-  files: number;
-  bytes: number;
+  readonly sent: { files: number; bytes: number };
+  /** Found in the store, put there by another program. */
+  readonly adopted: { files: number; bytes: number };
   versions: number;
-  adopted: number;
 }
 
 /** Copies into one store. */
 export class Copier {
-  readonly tally: CopyTally = { files: 0, bytes: 0, versions: 0, adopted: 0 };
+  readonly tally: CopyTally = {
+    sent: { files: 0, bytes: 0 },
+    adopted: { files: 0, bytes: 0 },
+    versions: 0,
+  };
   readonly problems: FileProblem[] = [];
   readonly #session: Session;
   readonly #store: Store;
@@ -106,10 +109,10 @@ export class Copier {
   async #copyOne(batch: Batch, file: MissingFile): Promise<void> {
     try {
       const { isVersion, adopted } = await batch.store(file);
-      this.tally.files++;
-      this.tally.bytes += file.size;
+      const sum = adopted ? this.tally.adopted : this.tally.sent;
+      sum.files++;
+      sum.bytes += file.size;
       if (isVersion) this.tally.versions++;
-      if (adopted) this.tally.adopted++;
       this.#options.onCopied(file);
     } catch (error) {
       if (!isAboutFile(error)) throw error;
@@ -247,7 +250,10 @@ class Batch {
     const local = { path: absolutePath(file.root, file.below), size: file.size, sha256: file.sha256 };
     const same = await sameBytes(this.#store, chosen.key, local);
     if (same === undefined) return undefined;
-    this.#confirm(file, { ...same, key: chosen.key, size: file.size, headerSize: 0, upload: undefined });
+    const { checksum, proven: level } = same;
+    const proof = { store: this.#store.url, key: chosen.key, content: 0, level };
+    await noteProofs(this.#session.db, [proof], this.#session.now());
+    this.#confirm(file, { checksum, key: chosen.key, size: file.size, headerSize: 0, upload: undefined });
     return same;
   }
 
@@ -264,7 +270,6 @@ class Batch {
         key: upload.key,
         ...sent,
         headerSize: upload.header.length,
-        proven: "checksummed",
         upload: upload.id,
       };
     } finally {

@@ -1,7 +1,8 @@
 /** What a mirror's store really holds, beside what the catalog says. */
 
 import type { Listing } from "../../catalog/listing.ts";
-import { type MirroredObject, mirroredPages, noteMissing, noteProven } from "../../catalog/mirrors.ts";
+import { type MirroredObject, mirroredPages, noteFound, noteMissing } from "../../catalog/mirrors.ts";
+import { noteProofs } from "../../catalog/proofs.ts";
 import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
 import { agree } from "../../store/checksum.ts";
 import type { Store } from "../../store/store.ts";
@@ -70,5 +71,7 @@ async function compare(
 async function countAgain(session: Session, store: Store, object: MirroredObject): Promise<void> {
   const info = await store.head(object.key);
   if (info === undefined || agree(info.checksum, object.checksum) !== true) return;
-  await noteProven(session.db, [object.id], "checksummed", session.now());
+  await noteFound(session.db, [object.id]);
+  const { store: url, key } = object;
+  await noteProofs(session.db, [{ store: url, key, content: 0, level: "checksummed" }], session.now());
 }

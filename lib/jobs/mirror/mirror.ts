@@ -112,13 +112,13 @@ class Mirroring {
       store: store.url,
       wanted,
       present: { files: wanted.files - missing.files, bytes: wanted.bytes - missing.bytes },
-      copied: { files: copier.tally.files, bytes: copier.tally.bytes },
+      copied: copier.tally.sent,
       versions: copier.tally.versions,
       adopted: copier.tally.adopted,
       left: this.#left,
       lost: look.lost,
       notMended: dryRun ? look.lost.length : await settleLost(this.#session, name, store.url),
-      foreign: look.foreign,
+      foreign: look.foreign - copier.tally.adopted.files,
       problems: [...this.#problems, ...copier.problems],
       scans: this.#scans,
       dryRun,
@@ -225,9 +225,9 @@ class Mirroring {
         await this.#tellTimes(page);
         for (const batch of batches(page.filter(({ object }) => object === undefined))) {
           await copier.copy(this.#within(batch, copier));
-          if (copier.tally.files - indexed < INDEX_AFTER) continue;
+          if (copier.tally.sent.files - indexed < INDEX_AFTER) continue;
           await writeIndexes(this.#session, store, this.#plan.encrypted);
-          indexed = copier.tally.files;
+          indexed = copier.tally.sent.files;
         }
       }
     } finally {
@@ -241,7 +241,7 @@ class Mirroring {
     this.#session.signal.throwIfAborted();
     const { maxFiles, maxBytes, window } = this.#plan;
     const isOpen = window === undefined || isWithin(window, this.#session.now());
-    let [files, bytes] = [tally.files, tally.bytes];
+    let { files, bytes } = tally.sent;
     return batch.filter((file) => {
       const fits = isOpen && files + 1 <= maxFiles && bytes + file.size <= maxBytes;
       if (fits) [files, bytes] = [files + 1, bytes + file.size];

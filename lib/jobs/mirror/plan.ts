@@ -57,7 +57,7 @@ export interface MirrorReport {
   /** Of these, changed files, which stand beside their older versions. */
   readonly versions: number;
   /** Files that were in the store, put there by another program, and hold the right bytes. */
-  readonly adopted: number;
+  readonly adopted: Amount;
   /** What the next run will copy: this one reached its limits, or the end of its hours. */
   readonly left: Amount;
   /** Objects that somebody removed from the store or replaced; what is still in the sources is sent again. */
