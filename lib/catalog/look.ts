@@ -23,6 +23,7 @@ export interface VersionRow {
   /** The name of the stored volume that holds it. */
   readonly volume: string | undefined;
   readonly staged: boolean;
+  readonly mirrored: boolean;
 }
 
 const PAGE = 2_000;
@@ -30,7 +31,8 @@ const PAGE = 2_000;
 const VERSION_COLUMNS =
   `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
   v.seen, v.ended, v.ending, p.name AS volume,
-  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged`;
+  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged,
+  EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL) AS mirrored`;
 
 const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
   LEFT JOIN volumes p ON p.id = c.volume`;
@@ -51,6 +53,7 @@ function parseVersion(row: RowReader): VersionRow {
     ending: row.optionalText("ending"),
     volume: row.optionalText("volume"),
     staged: row.int("staged") === 1,
+    mirrored: row.int("mirrored") === 1,
   };
 }
 

@@ -122,10 +122,8 @@ const INITIAL = [
      header_size INTEGER NOT NULL,   -- age header; 0 for a plain object
      checksum TEXT NOT NULL,         -- of the object, as in lib/store/checksum.ts
      current INTEGER NOT NULL,       -- when the file was last found to have become this content
-     stored INTEGER NOT NULL,        -- when the store confirmed the object
+     stored INTEGER NOT NULL,        -- when the store confirmed the object, by its checksum
      indexed TEXT,                   -- key of the index object that says all this; NULL if none does yet
-     proven TEXT NOT NULL CHECK (proven IN ('listed', 'checksummed', 'read back', 'restored')),
-     proven_at INTEGER NOT NULL,
      missing INTEGER,                -- since when it is known to be gone from the store, or not ours any more
      UNIQUE (store, key),
      UNIQUE (store, folded)

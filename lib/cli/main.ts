@@ -13,6 +13,7 @@ import { findCommand } from "./commands/find.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { mirrorCommand } from "./commands/mirror.ts";
 import { packCommand } from "./commands/pack.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
@@ -37,6 +38,7 @@ const COMMANDS: readonly CommandMaker[] = [
   scanCommand,
   packCommand,
   uploadCommand,
+  mirrorCommand,
   lsCommand,
   treeCommand,
   findCommand,

@@ -166,7 +166,8 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const cold = withLock(options.cold ?? home.config.cold ?? defaultStore(home), options.objectLock);
   const archive = await archiveIdentity(db);
   if (options.lockFor !== undefined) [staging, cold].forEach(assertStoreUrl);
-  const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
+  const mirrors = home.config.mirrors.map(({ store }) => store);
+  const localStores = [staging, cold, ...mirrors].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,
     db,

@@ -13,6 +13,8 @@ import {
 import { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
 import { isShared } from "./room.ts";
+import { isPartial } from "./mirror/mirror.ts";
+import { type MirrorOutcome, runDueMirrors } from "./mirror/settings.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
@@ -57,6 +59,8 @@ export interface SyncReport {
   readonly abandoned: readonly UnfinishedUpload[];
   /** Key of the snapshot taken, if the catalog changed. */
   readonly snapshot: string | undefined;
+  /** The mirrors of the settings that were due. */
+  readonly mirrors: readonly MirrorOutcome[];
 }
 
 /** What went wrong with a store, in plain data. */
@@ -87,7 +91,8 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
 export function needsAttention(report: SyncReport): boolean {
   return report.scan.failures.length > 0 || report.changed.length > 0 || report.unstaged > 0 ||
     report.lost.length > 0 || report.accessEnds !== undefined || isFailure(report.stagingTrouble) ||
-    report.scan.sources.some((source) => source.problems.length > 0);
+    report.scan.sources.some((source) => source.problems.length > 0) ||
+    report.mirrors.some(({ report }) => report === undefined || isPartial(report) || report.notMended > 0);
 }
 
 /** A store that was full and found relief is no failure. */
@@ -127,12 +132,14 @@ class Syncing {
       const again = await scanSources(this.#session, this.#options);
       scan = { ...again, sources: again.sources.map((source, i) => mergeCounts(scan.sources[i], source)) };
     }
+    const mirrors = await runDueMirrors(this.#session, scan.sources);
+    this.#scanned ||= mirrors.some(({ report }) => report !== undefined && report.copied.files > 0);
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
     if (this.#coldFailure === undefined) await tendSnapshots(this.#session);
     if (this.#coldFailure !== undefined) throw this.#coldFailure;
     const abandoned = await tidyUploads(this.#session);
-    return { scan, ...await this.#report(), abandoned };
+    return { scan, ...await this.#report(), abandoned, mirrors };
   }
 
   /**
@@ -144,7 +151,7 @@ class Syncing {
     return await owesTidying(this.#session);
   }
 
-  async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {
+  async #report(): Promise<Omit<SyncReport, "scan" | "abandoned" | "mirrors">> {
     const { db, home } = this.#session;
     const rest = contentsOf(await waitingFiles(db, home.box));
     const staged = await stagedContents(db);

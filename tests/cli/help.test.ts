@@ -16,6 +16,7 @@ const COMMANDS = [
   ["scan"],
   ["pack"],
   ["upload"],
+  ["mirror"],
   ["ls"],
   ["ls", "files"],
   ["ls", "dirs"],
