@@ -18,6 +18,9 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["folders", "id"],
   ["staged", "content", "store"],
   ["snapshots", "store", "key"],
+  ["restores", "id"],
+  ["restore_files", "restore", "version"],
+  ["thaws", "id"],
   ["findings", "id"],
   ["runs", "id"],
 ];

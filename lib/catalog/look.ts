@@ -84,6 +84,16 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
   }
 }
 
+/** Versions by their ids, in the order of their paths. */
+export function versionsById(db: Database, ids: readonly number[]): Promise<VersionRow[]> {
+  return db.all(
+    `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+      WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
+    [JSON.stringify(ids)],
+    parseVersion,
+  );
+}
+
 /** A folder with what is directly in it. */
 export interface FolderRow {
   /** `<source name>/<folder>`. */

@@ -17,6 +17,7 @@ import { restoreCommand } from "./commands/restore.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
+import { thawCommand } from "./commands/thaw.ts";
 import { treeCommand } from "./commands/tree.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly CommandMaker[] = [
   findCommand,
   statusCommand,
   restoreCommand,
+  thawCommand,
   uploadsCommand,
   recoverCommand,
   costCommand,

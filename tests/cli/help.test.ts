@@ -23,6 +23,8 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["thaw"],
+  ["thaw", "cancel"],
   ["uploads"],
   ["uploads", "abort"],
   ["recover"],
