@@ -114,6 +114,25 @@ export function openRestores(db: Database, box: string): Promise<OpenRestore[]> 
   );
 }
 
+/**
+ * An open restore to the same folder that brings back all of these versions, if there is one: who types the same
+ * command again means the same restore.
+ */
+export function sameRestore(
+  db: Database,
+  { box, target, overwrite }: Pick<NewRestore, "box" | "target" | "overwrite">,
+  versions: readonly number[],
+): Promise<number | undefined> {
+  return db.first(
+    `SELECT r.id FROM restores r WHERE r.ended IS NULL AND r.box = ? AND r.target = ? AND r.overwrite = ?
+        AND NOT EXISTS (SELECT 1 FROM json_each(?) AS wanted WHERE NOT EXISTS
+            (SELECT 1 FROM restore_files f WHERE f.restore = r.id AND f.version = wanted.value))
+      ORDER BY r.id LIMIT 1`,
+    [box, target, overwrite ? 1 : 0, JSON.stringify(versions)],
+    (row) => row.int("id"),
+  );
+}
+
 /** The versions of a restore that are not in the target folder yet. */
 export function pendingVersions(db: Database, restore: number): Promise<number[]> {
   return db.all(

@@ -2,7 +2,8 @@
 
 import type { Command } from "commander";
 import { ColdframeError } from "../../errors.ts";
-import { cancelRestore, type RestoreStatus, restoreStatus } from "../../jobs/restore/continue.ts";
+import { cancelRestore } from "../../jobs/restore/continue.ts";
+import { type RestoreStatus, restoreStatus } from "../../jobs/restore/status.ts";
 import type { PolledThaw } from "../../jobs/restore/thaw.ts";
 import { formatSize } from "../../size.ts";
 import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } from "../command.ts";

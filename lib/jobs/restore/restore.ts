@@ -4,11 +4,14 @@
  * the others; another place that holds the content is tried next.
  */
 
+import { resolve } from "node:path";
+import { sameRestore } from "../../catalog/restores.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { Session } from "../session.ts";
 import type { RestorePlan } from "./plan.ts";
 import { RestoreRun, type RunSettings, type Waiting } from "./run.ts";
 import { selectFolders, type Selection, selectVersions } from "./select.ts";
+import { settleThaws } from "./status.ts";
 import type { RestoreCounts } from "./tally.ts";
 
 /** What to restore, where to, and how. */
@@ -39,10 +42,16 @@ export async function restore(session: Session, request: RestoreRequest): Promis
         "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
     });
   }
-  const run = new RestoreRun(session, request);
+  const { to, overwrite } = request;
+  const wanted = { box: session.home.box, target: resolve(to), overwrite };
+  const run = new RestoreRun(
+    session,
+    request,
+    await sameRestore(session.db, wanted, versions.map(({ id }) => id)),
+  );
   const bytes = versions.reduce((sum, { size }) => sum + size, 0);
   const report = (waiting?: Waiting) => ({
-    to: request.to,
+    to,
     files: versions.length,
     bytes,
     ...run.result(),
@@ -54,6 +63,7 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   }
   const waiting = await run.run(versions);
   await run.makeFolders(folders);
+  if (run.isRecorded) await settleThaws(session);
   if (waiting === undefined) run.tally.throwIfNothingCameBack();
   return report(waiting);
 }

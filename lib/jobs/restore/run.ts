@@ -75,6 +75,11 @@ export class RestoreRun {
     this.#agreed = id !== undefined;
   }
 
+  /** Whether the restore is in the catalog, since it waits or has waited. */
+  get isRecorded(): boolean {
+    return this.#record.id !== undefined;
+  }
+
   /** What came of it so far, with the first plan that was made. */
   result(): Pick<RestoreCounts, "restored" | "existing" | "folders" | "failed"> & {
     readonly plan: RestorePlan | undefined;
