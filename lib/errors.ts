@@ -37,6 +37,7 @@ export type ErrorCode =
   | "exists" // a local file is already there
   | "cost" // the price was not agreed to, or is above what the user allows
   | "nothing-found" // a pattern matched nothing
+  | "alert" // a message could not be sent
   | "interrupted"; // Ctrl-C, SIGTERM
 
 /** What else an error may carry. */

@@ -17,10 +17,13 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["volume_files", "volume", "position"],
   ["folders", "id"],
   ["staged", "content", "store"],
+  ["mirrored", "id"],
+  ["discarded", "store", "key"],
   ["snapshots", "store", "key"],
   ["restores", "id"],
   ["restore_files", "restore", "version"],
   ["thaws", "id"],
+  ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
   ["runs", "id"],
 ];

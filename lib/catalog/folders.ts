@@ -66,7 +66,8 @@ const SELECT = `SELECT f.id, s.name || '/' || f.path AS path, f.mtime
 /** Empty folders of this box that no manifest names yet. */
 export function unlistedFolders(db: Database, box: string): Promise<FolderRow[]> {
   return db.all(
-    `${SELECT} WHERE f.manifest IS NULL AND f.ended IS NULL AND s.box = ? ORDER BY path`,
+    `${SELECT} WHERE f.manifest IS NULL AND f.ended IS NULL AND s.box = ? AND s.archived = 1
+      ORDER BY path`,
     [box],
     parseFolder,
   );

@@ -1,6 +1,8 @@
 /** Reading the catalog for people: what is where. Large answers come page by page. */
 
 import type { Database, RowReader } from "./database.ts";
+import { mirrorCopies } from "./mirrors.ts";
+import { type ForeignCipher, parseCipher } from "./volumes.ts";
 
 /** A version with its place in the archive. */
 export interface VersionRow {
@@ -68,7 +70,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
   const conditions = [
     "(v.source, v.path, v.id) > (?, ?, ?)",
     ...(filter.all === true ? [] : ["v.ended IS NULL"]),
-    ...(filter.pending === true ? ["c.volume IS NULL"] : []),
+    ...(filter.pending === true ? ["c.volume IS NULL", "s.archived = 1"] : []),
     ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
   ];
   const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
@@ -159,6 +161,8 @@ export interface Totals {
   readonly bytes: number;
   readonly inVolumes: { readonly contents: number; readonly bytes: number };
   readonly onlyStaged: { readonly contents: number; readonly bytes: number };
+  /** In a mirror, and in neither of these. */
+  readonly onlyMirrored: { readonly contents: number; readonly bytes: number };
   readonly unprotected: { readonly contents: number; readonly bytes: number };
 }
 
@@ -167,6 +171,8 @@ export async function totals(db: Database): Promise<Totals> {
   const rows = await db.all(
     `SELECT CASE WHEN c.volume IS NOT NULL THEN 'volume'
                  WHEN EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) THEN 'staged'
+                 WHEN EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL)
+                   THEN 'mirrored'
                  ELSE 'none' END AS place,
             count(*) AS contents, sum(c.size) AS bytes
        FROM contents c
@@ -190,6 +196,7 @@ export async function totals(db: Database): Promise<Totals> {
     bytes: rows.reduce((sum, row) => sum + row.bytes, 0),
     inVolumes: of("volume"),
     onlyStaged: of("staged"),
+    onlyMirrored: of("mirrored"),
     unprotected: of("none"),
   };
 }
@@ -214,9 +221,20 @@ export type Place =
     readonly volume: string;
     /** Byte offset of the content in the image. */
     readonly offset: number;
+    /** How another tool encrypted it; undefined for ours. */
+    readonly cipher: ForeignCipher | undefined;
+  }
+  | {
+    readonly kind: "mirror";
+    readonly content: number;
+    readonly store: string;
+    readonly key: string;
+    /** Bytes of the object. */
+    readonly size: number;
+    readonly encrypted: boolean;
   };
 
-/** Every place of these contents, staged ones first. */
+/** Every place of these contents: staged ones, then mirrors, then volumes. */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
   const json = JSON.stringify(contents);
   const staged = await db.all(
@@ -231,7 +249,7 @@ export async function placesOf(db: Database, contents: readonly number[]): Promi
     }),
   );
   const volumes = await db.all(
-    `SELECT f.content, p.store, p.key, p.object_size, p.name, min(f.offset) AS offset
+    `SELECT f.content, p.store, p.key, p.object_size, p.name, p.cipher, min(f.offset) AS offset
        FROM volume_files f JOIN volumes p ON p.id = f.volume
       WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL AND p.state = 'stored'
       GROUP BY f.content, p.id`,
@@ -244,7 +262,18 @@ export async function placesOf(db: Database, contents: readonly number[]): Promi
       size: row.int("object_size"),
       volume: row.text("name"),
       offset: row.int("offset"),
+      cipher: parseCipher(row.optionalText("cipher")),
     }),
   );
-  return [...staged, ...volumes];
+  const mirrored = (await mirrorCopies(db, contents)).map((
+    { content, store, key, size, encrypted },
+  ): Place => ({
+    kind: "mirror",
+    content,
+    store,
+    key,
+    size,
+    encrypted,
+  }));
+  return [...staged, ...mirrored, ...volumes];
 }

@@ -36,6 +36,8 @@ export interface RecoveredVolume {
   readonly files: readonly RecoveredFile[];
   /** Folders that hold no file. */
   readonly folders: readonly Located[];
+  /** Of the object, as in lib/store/checksum.ts; undefined where nobody knows any more what was sent. */
+  readonly checksum?: string | undefined;
 }
 
 /** Rows in one statement. */
@@ -50,7 +52,7 @@ const ROWS = 10_000;
  */
 export async function addStoredVolume(
   db: Database,
-  { volume, files, folders }: RecoveredVolume,
+  { volume, files, folders, checksum }: RecoveredVolume,
   known: number,
 ): Promise<void> {
   const planned = await findVolume(db, volume.name);
@@ -65,7 +67,7 @@ export async function addStoredVolume(
   }
   const { id } = await planVolume(db, { ...volume, state: "planned" }, rows);
   await addFolders(db, id, folders, volume.created);
-  await markStored(db, id, null, volume.created);
+  await markStored(db, id, checksum ?? null, volume.created);
 }
 
 /** A manifest names sources, but not where they were: no machine has a folder of this path. */

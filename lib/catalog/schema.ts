@@ -19,6 +19,7 @@ const INITIAL = [
      device TEXT,                    -- st_dev at the last good scan
      added INTEGER NOT NULL,
      scanned INTEGER,                -- end of the last complete scan
+     archived INTEGER NOT NULL DEFAULT 1, -- 0 for a folder that is only mirrored: it goes into no volume
      UNIQUE (box, path)
    ) STRICT`,
   `CREATE TABLE contents (
@@ -41,6 +42,7 @@ const INITIAL = [
      seen INTEGER NOT NULL,          -- when this version was first seen
      ended INTEGER,                  -- when it was found changed, moved or gone
      ending TEXT CHECK (ending IN ('changed', 'moved', 'gone')),
+     reread INTEGER,                 -- when its file was last read again and found right
      manifest INTEGER REFERENCES volumes (id),  -- the stored volume whose manifest names it
      CHECK ((ended IS NULL) = (ending IS NULL))
    ) STRICT`,
@@ -63,7 +65,7 @@ const INITIAL = [
   `CREATE TABLE volumes (
      id INTEGER PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
-     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored')),
+     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored', 'damaged')),
      box TEXT NOT NULL,              -- the machine that builds it
      store TEXT NOT NULL,            -- URL of the store, or the folder of a packed file
      key TEXT NOT NULL,              -- object key, or file name
@@ -72,8 +74,11 @@ const INITIAL = [
      image_size INTEGER NOT NULL,    -- of the ISO
      object_size INTEGER NOT NULL,   -- of the object, encrypted or not
      header_size INTEGER NOT NULL,   -- age header; 0 in a plain store
+     cipher TEXT CHECK (cipher = 'lomob'),  -- how another tool encrypted it; NULL: age if the key says so, else plain
      checksum TEXT,                  -- of the object, as in lib/store/checksum.ts
      file_sha256 TEXT,               -- of the image file it was packed as, or uploaded from
+     manifest_size INTEGER,          -- of the manifest object; NULL where nobody noted it
+     manifest_checksum TEXT,         -- as in lib/store/checksum.ts
      udf INTEGER NOT NULL,
      files INTEGER NOT NULL,
      oldest INTEGER NOT NULL,        -- mtime of the oldest file
@@ -102,6 +107,38 @@ const INITIAL = [
      time INTEGER NOT NULL,          -- when the store confirmed it
      PRIMARY KEY (content, store)
    ) STRICT, WITHOUT ROWID`,
+  // Single files in mirrors: one object for each content that was ever seen under a path.
+  `CREATE TABLE mirrored (
+     id INTEGER PRIMARY KEY,
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     folded TEXT NOT NULL,           -- the key as a disk sees it that does not tell A from a
+     path TEXT NOT NULL,             -- of the file in the mirrored tree
+     content INTEGER NOT NULL REFERENCES contents (id),
+     mtime INTEGER NOT NULL,
+     mode INTEGER NOT NULL,
+     encrypted INTEGER NOT NULL,
+     size INTEGER NOT NULL,          -- of the object
+     header_size INTEGER NOT NULL,   -- age header; 0 for a plain object
+     checksum TEXT NOT NULL,         -- of the object, as in lib/store/checksum.ts
+     current INTEGER NOT NULL,       -- when the file was last found to have become this content
+     stored INTEGER NOT NULL,        -- when the store confirmed the object
+     indexed TEXT,                   -- key of the index object that says all this; NULL if none does yet
+     proven TEXT NOT NULL CHECK (proven IN ('listed', 'checksummed', 'read back', 'restored')),
+     proven_at INTEGER NOT NULL,
+     missing INTEGER,                -- since when it is known to be gone from the store, or not ours any more
+     UNIQUE (store, key),
+     UNIQUE (store, folded)
+   ) STRICT`,
+  `CREATE INDEX mirrored_path ON mirrored (store, path, content)`,
+  `CREATE INDEX mirrored_content ON mirrored (content)`,
+  `CREATE INDEX mirrored_unindexed ON mirrored (store) WHERE indexed IS NULL`,
+  // Staged objects that others have replaced: removed once a snapshot knows the others.
+  `CREATE TABLE discarded (
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     PRIMARY KEY (store, key)
+   ) STRICT, WITHOUT ROWID`,
   // An object that is being sent. Holds the file key, so that the very same bytes can be made again
   // after a crash; the row goes when the object is confirmed, and snapshots leave it out.
   `CREATE TABLE uploads (
@@ -111,6 +148,7 @@ const INITIAL = [
      key TEXT NOT NULL,
      volume INTEGER REFERENCES volumes (id),
      content INTEGER REFERENCES contents (id),
+     path TEXT,                      -- in the mirror that the content goes to; NULL for staging
      size INTEGER NOT NULL,          -- of the object
      header BLOB NOT NULL,           -- age header; empty in a plain store
      file_key BLOB NOT NULL,
@@ -119,7 +157,8 @@ const INITIAL = [
      part_size INTEGER,
      started INTEGER NOT NULL,
      UNIQUE (store, key),
-     CHECK ((volume IS NULL) <> (content IS NULL))
+     CHECK ((volume IS NULL) <> (content IS NULL)),
+     CHECK (path IS NULL OR content IS NOT NULL)
    ) STRICT`,
   `CREATE TABLE upload_parts (
      upload INTEGER NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
@@ -173,6 +212,16 @@ const INITIAL = [
      CHECK ((ended IS NULL) = (ending IS NULL))
    ) STRICT`,
   `CREATE UNIQUE INDEX thaws_open ON thaws (store, key) WHERE ended IS NULL`,
+  // What the latest check of an object proved, and when (docs/CHECK.md). A row counts for as long as the
+  // object is the one that was there then: what is stored anew under its key is later than the proof.
+  `CREATE TABLE proofs (
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     content INTEGER NOT NULL,       -- 0 for the whole object; else the one content in it
+     level TEXT NOT NULL CHECK (level IN ('listed', 'checksummed', 'read back', 'restored')),
+     time INTEGER NOT NULL,
+     PRIMARY KEY (store, key, content, level)
+   ) STRICT, WITHOUT ROWID`,
   // What a check or a watchful run found wrong, until it is found right again. Rows are never removed.
   `CREATE TABLE findings (
      id INTEGER PRIMARY KEY,

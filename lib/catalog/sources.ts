@@ -13,9 +13,11 @@ export interface Source {
   readonly device: string | undefined;
   /** End of the last complete scan, ms since 1970. */
   readonly scanned: number | undefined;
+  /** Whether its files go into volumes; a folder that is only mirrored has them in none. */
+  readonly archived: boolean;
 }
 
-const COLUMNS = "id, box, name, path, device, scanned";
+const COLUMNS = "id, box, name, path, device, scanned, archived";
 
 function parse(row: RowReader): Source {
   return {
@@ -25,6 +27,7 @@ function parse(row: RowReader): Source {
     path: row.text("path"),
     device: row.optionalText("device"),
     scanned: row.optionalInt("scanned"),
+    archived: row.int("archived") === 1,
   };
 }
 
@@ -41,6 +44,7 @@ export function listSources(db: Database, box?: string): Promise<Source[]> {
  *
  * @param path absolute, with symlinks resolved
  * @param reserved names that no source may have
+ * @param archived whether its files shall go into volumes; a source whose files do keeps to that
  */
 export async function ensureSource(
   db: Database,
@@ -48,17 +52,24 @@ export async function ensureSource(
   path: string,
   reserved: readonly string[],
   now: number,
+  archived = true,
 ): Promise<Source> {
   const found = await findSource(db, box, path);
-  if (found !== undefined) return found;
+  if (found !== undefined) return archived ? await archive(db, found) : found;
   const taken = new Set([...reserved, ...(await listSources(db)).map((source) => source.name)]);
   await db.write([{
-    sql: "INSERT INTO sources (box, name, path, added) VALUES (?, ?, ?, ?)",
-    args: [box, uniqueName(baseName(path), taken), path, now],
+    sql: "INSERT INTO sources (box, name, path, archived, added) VALUES (?, ?, ?, ?, ?)",
+    args: [box, uniqueName(baseName(path), taken), path, archived ? 1 : 0, now],
   }]);
   const made = await findSource(db, box, path);
   if (made === undefined) throw new ColdframeError("catalog", `cannot add the source ${path}`);
   return made;
+}
+
+async function archive(db: Database, source: Source): Promise<Source> {
+  if (source.archived) return source;
+  await db.write([{ sql: "UPDATE sources SET archived = 1 WHERE id = ?", args: [source.id] }]);
+  return { ...source, archived: true };
 }
 
 /** Notes a complete scan. */

@@ -35,12 +35,14 @@ export interface PendingUpload extends NewUpload {
   readonly id: number;
   readonly volume: number | undefined;
   readonly content: number | undefined;
+  /** Where the content goes in a mirror; undefined for staging. */
+  readonly path: string | undefined;
   /** The store's token and part size, once the upload was begun there. */
   readonly begun: { readonly token: string; readonly partSize: number } | undefined;
 }
 
 const COLUMNS =
-  "id, box, store, key, volume, content, size, header, file_key, nonce, token, part_size, started";
+  "id, box, store, key, volume, content, path, size, header, file_key, nonce, token, part_size, started";
 
 function parse(row: RowReader): PendingUpload {
   const token = row.optionalText("token");
@@ -52,6 +54,7 @@ function parse(row: RowReader): PendingUpload {
     key: row.text("key"),
     volume: row.optionalInt("volume"),
     content: row.optionalInt("content"),
+    path: row.optionalText("path"),
     size: row.int("size"),
     header: row.blob("header"),
     fileKey: row.blob("file_key"),
@@ -61,19 +64,26 @@ function parse(row: RowReader): PendingUpload {
   };
 }
 
-/** The statement that writes an upload down, for a volume (by name) or a content (by id). */
-export function startUpload(upload: NewUpload, of: { volume: string } | { content: number }): Statement {
+/**
+ * The statement that writes an upload down: of a volume (by name) or of a content (by id), which goes to
+ * staging unless it has a path in a mirror.
+ */
+export function startUpload(
+  upload: NewUpload,
+  of: { volume: string } | { content: number; path?: string },
+): Statement {
   const volume = "volume" in of ? of.volume : null;
   const content = "content" in of ? of.content : null;
   return {
-    sql: `INSERT INTO uploads (box, store, key, volume, content, size, header, file_key, nonce, started)
-          VALUES (?, ?, ?, (SELECT id FROM volumes WHERE name = ?), ?, ?, ?, ?, ?, ?)`,
+    sql: `INSERT INTO uploads (box, store, key, volume, content, path, size, header, file_key, nonce, started)
+          VALUES (?, ?, ?, (SELECT id FROM volumes WHERE name = ?), ?, ?, ?, ?, ?, ?, ?)`,
     args: [
       upload.box,
       upload.store,
       upload.key,
       volume,
       content,
+      "path" in of ? of.path : null,
       upload.size,
       upload.header,
       upload.fileKey,
@@ -149,11 +159,11 @@ export function allUploads(db: Database): Promise<PendingUpload[]> {
   return db.all(`SELECT ${COLUMNS} FROM uploads ORDER BY id`, [], parse);
 }
 
-/** Which of these object keys the catalog knows to be stored, volumes and staged contents. */
+/** Which of these object keys the catalog knows to be stored: volumes, staged contents, mirrored files. */
 export async function storedKeys(db: Database, keys: readonly string[]): Promise<Set<string>> {
   const found = await db.all(
     `SELECT value AS key FROM json_each(?) WHERE value IN (SELECT key FROM volumes WHERE state = 'stored')
-        OR value IN (SELECT key FROM staged)`,
+        OR value IN (SELECT key FROM staged) OR value IN (SELECT key FROM mirrored)`,
     [JSON.stringify(keys)],
     (row) => row.text("key"),
   );
@@ -164,7 +174,7 @@ export async function storedKeys(db: Database, keys: readonly string[]): Promise
 export function needlessUploads(db: Database, box: string): Promise<PendingUpload[]> {
   return db.all(
     `SELECT ${COLUMNS} FROM uploads
-      WHERE box = ? AND content IN (SELECT id FROM contents WHERE volume IS NOT NULL) ORDER BY id`,
+      WHERE box = ? AND path IS NULL AND content IN (SELECT id FROM contents WHERE volume IS NOT NULL) ORDER BY id`,
     [box],
     parse,
   );

@@ -1,5 +1,6 @@
 /** Volumes: what waits for one, what is planned, what is stored. */
 
+import { ColdframeError } from "../errors.ts";
 import type { Database, RowReader, Statement } from "./database.ts";
 import { type FolderRow, listFolders, unlistedFolders, unlistFolders } from "./folders.ts";
 import { forgetUploadsOf, type NewUpload, startUpload } from "./uploads.ts";
@@ -50,6 +51,9 @@ export interface VolumeFile {
   readonly offset: number | undefined;
 }
 
+/** How a volume that another tool stored is encrypted. */
+export type ForeignCipher = "lomob";
+
 /** What is decided about a volume before its first byte is made. */
 export interface NewVolume {
   readonly name: string;
@@ -61,6 +65,8 @@ export interface NewVolume {
   readonly imageSize: number;
   readonly objectSize: number;
   readonly headerSize: number;
+  /** How another tool encrypted it; undefined for age or none, as the key says. */
+  readonly cipher?: ForeignCipher | undefined;
   readonly udf: boolean;
   readonly files: number;
   readonly oldest: number;
@@ -72,9 +78,12 @@ export interface NewVolume {
 /** A row of `volumes`. */
 export interface Volume extends Omit<NewVolume, "state"> {
   readonly id: number;
-  readonly state: "planned" | "packed" | "stored";
+  readonly state: "planned" | "packed" | "stored" | "damaged";
   readonly stored: number | undefined;
   readonly checksum: string | undefined;
+  /** What is known of the object that holds its manifest. */
+  readonly manifestSize: number | undefined;
+  readonly manifestChecksum: string | undefined;
 }
 
 /** A manifest row joined with its content. */
@@ -86,14 +95,14 @@ export interface PlannedFile extends VolumeFile {
 }
 
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
-  checksum, file_sha256, udf, files, oldest, newest`;
+  cipher, checksum, file_sha256, manifest_size, manifest_checksum, udf, files, oldest, newest`;
 
 function parseVolume(row: RowReader): Volume {
   const state = row.text("state");
   return {
     id: row.int("id"),
     name: row.text("name"),
-    state: state === "stored" || state === "packed" ? state : "planned",
+    state: state === "stored" || state === "packed" || state === "damaged" ? state : "planned",
     box: row.text("box"),
     store: row.text("store"),
     key: row.text("key"),
@@ -102,13 +111,24 @@ function parseVolume(row: RowReader): Volume {
     imageSize: row.int("image_size"),
     objectSize: row.int("object_size"),
     headerSize: row.int("header_size"),
+    cipher: parseCipher(row.optionalText("cipher")),
     checksum: row.optionalText("checksum"),
     fileSha256: row.optionalText("file_sha256"),
+    manifestSize: row.optionalInt("manifest_size"),
+    manifestChecksum: row.optionalText("manifest_checksum"),
     udf: row.int("udf") === 1,
     files: row.int("files"),
     oldest: row.int("oldest"),
     newest: row.int("newest"),
   };
+}
+
+/** The column `cipher`. */
+export function parseCipher(text: string | undefined): ForeignCipher | undefined {
+  if (text === undefined || text === "lomob") return text;
+  throw new ColdframeError("catalog", `catalog: a volume is encrypted as ${JSON.stringify(text)}`, {
+    hint: "A newer coldframe wrote it: run that one.",
+  });
 }
 
 /**
@@ -127,7 +147,7 @@ export function waitingFiles(
        FROM contents c
        JOIN versions v ON v.content = c.id AND v.ended IS NULL
        JOIN sources s ON s.id = v.source
-      WHERE c.volume IS NULL AND s.box = ?
+      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1
         AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
                           WHERE p.state IN ('planned', ?))
       ORDER BY v.mtime, path`,
@@ -159,7 +179,7 @@ function unlistedReferences(db: Database, box: string): Promise<Reference[]> {
        JOIN contents c ON c.id = v.content
        JOIN volumes p ON p.id = c.volume
        JOIN sources s ON s.id = v.source
-      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ?
+      WHERE v.manifest IS NULL AND v.ended IS NULL AND s.box = ? AND s.archived = 1
       ORDER BY v.mtime, path`,
     [box],
     (row) => ({
@@ -201,9 +221,9 @@ export async function planVolume(
 function insertVolume(v: NewVolume): Statement {
   return {
     sql:
-      `INSERT INTO volumes (name, state, box, store, key, created, image_size, object_size, header_size, udf,
+      `INSERT INTO volumes (name, state, box, store, key, created, image_size, object_size, header_size, cipher, udf,
                                files, oldest, newest, file_sha256)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     args: [
       v.name,
       v.state,
@@ -214,6 +234,7 @@ function insertVolume(v: NewVolume): Statement {
       v.imageSize,
       v.objectSize,
       v.headerSize,
+      v.cipher ?? null,
       v.udf ? 1 : 0,
       v.files,
       v.oldest,
@@ -256,6 +277,18 @@ export async function markStored(
   now: number,
 ): Promise<void> {
   await db.write(storedStatements(id, checksum, now));
+}
+
+/** Notes what the store confirmed of a volume's manifest: what a check compares it with. */
+export async function noteManifest(
+  db: Database,
+  id: number,
+  object: { readonly size: number; readonly checksum: string | undefined },
+): Promise<void> {
+  await db.write([{
+    sql: "UPDATE volumes SET manifest_size = ?, manifest_checksum = ? WHERE id = ?",
+    args: [object.size, object.checksum ?? null, id],
+  }]);
 }
 
 /** Where the object of a volume stands that was a file before, and what it is. */
@@ -306,7 +339,7 @@ export async function dropPlanned(db: Database, id: number): Promise<void> {
     ...forgetUploadsOf(id),
     unlistFolders(id),
     { sql: "DELETE FROM volume_files WHERE volume = ?", args: [id] },
-    { sql: "DELETE FROM volumes WHERE id = ? AND state <> 'stored'", args: [id] },
+    { sql: "DELETE FROM volumes WHERE id = ? AND state IN ('planned', 'packed')", args: [id] },
   ]);
 }
 
@@ -384,6 +417,7 @@ export async function isStoreKnown(db: Database, store: string): Promise<boolean
   const found = await db.first(
     `SELECT 1 AS known WHERE EXISTS (SELECT 1 FROM volumes WHERE store = ?1 AND state <> 'packed')
         OR EXISTS (SELECT 1 FROM staged WHERE store = ?1)
+        OR EXISTS (SELECT 1 FROM mirrored WHERE store = ?1)
         OR EXISTS (SELECT 1 FROM uploads WHERE store = ?1)
         OR EXISTS (SELECT 1 FROM snapshots WHERE store = ?1)`,
     [store],

@@ -8,6 +8,7 @@
  *     keys/identity.txt     the secret key; may be moved away to a safe place
  *     lock.db, lock.json    who is running
  *     store/                the store, when no other is given
+ *     tmp/                  what a run needs for a while; the next one empties it
  *     unfinished            only while the home is being made
  */
 
@@ -28,6 +29,7 @@ export interface HomePaths {
   readonly identity: string;
   readonly recipients: string;
   readonly store: string;
+  readonly scratch: string;
   readonly unfinished: string;
 }
 
@@ -62,6 +64,7 @@ export function homePaths(root: string): HomePaths {
     identity: join(keys, "identity.txt"),
     recipients: join(keys, "recipients.txt"),
     store: join(root, "store"),
+    scratch: join(root, "tmp"),
     unfinished: join(root, "unfinished"),
   };
 }

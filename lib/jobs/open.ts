@@ -1,6 +1,6 @@
 /** Opening a session: the home, its lock, its catalog, and the stores when they are first needed. */
 
-import { realpath, stat } from "node:fs/promises";
+import { realpath, rm, stat } from "node:fs/promises";
 import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
 import { isStoreKnown } from "../catalog/volumes.ts";
@@ -60,6 +60,7 @@ export async function openSession(options: OpenOptions): Promise<OpenSession> {
     const found = await openHome(options.root);
     if (found === undefined && !options.create) throw noHome(options.root);
     const home = found ?? await createHome(options.root, DEFAULT_CHOICES, options.now());
+    if (lock !== undefined) await emptyScratch(home);
     const catalog = db = await openHomeCatalog(home, options.env);
     const session = await sessionOf(await atRealPath(home), catalog, options);
     return { session, created: found === undefined, close: () => closeAll(catalog, lock) };
@@ -100,6 +101,13 @@ async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void>
 function noHome(root: string): ColdframeError {
   return new ColdframeError("home", `there is no coldframe home at ${root}`, {
     hint: "Run `coldframe sync DIR` or `coldframe init` first, or name another with --home DIR.",
+  });
+}
+
+/** A run that was killed may have left a copy of the catalog there. The lock says that nobody uses it now. */
+async function emptyScratch({ paths }: Home): Promise<void> {
+  await rm(paths.scratch, { recursive: true, force: true }).catch((error) => {
+    throw homeError(error, paths.scratch);
   });
 }
 

@@ -13,7 +13,7 @@ import { newEnvelope } from "../age/header.ts";
 import { copyCatalog } from "../catalog/copy.ts";
 import { noteSnapshot } from "../catalog/runs.ts";
 import { hasCode } from "../errors.ts";
-import { makePrivateFile } from "../files.ts";
+import { makeFolder, makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
 import { openFileAccess } from "./image/file-access.ts";
 import { snapshotKey } from "./object-keys.ts";
@@ -23,9 +23,10 @@ import type { Session } from "./session.ts";
 
 /** Takes a snapshot and stores it; the key of the object. */
 export async function storeSnapshot(session: Session, store: Store): Promise<string> {
-  const scratch = join(session.home.paths.root, `snapshot-${randomBytes(4).toString("hex")}`);
+  const scratch = join(session.home.paths.scratch, `snapshot-${randomBytes(4).toString("hex")}`);
   const [copy, packed] = [`${scratch}.db`, `${scratch}.db.gz`];
   try {
+    await makeFolder(session.home.paths.scratch, 0o700);
     await makePrivateFile(copy);
     await copyCatalog(session.db, copy);
     await pipeline(

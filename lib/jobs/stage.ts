@@ -213,9 +213,9 @@ class Staging {
     const all = await pendingUploads(this.#session.db, this.#session.home.box);
     const byContent = new Map<number, PendingUpload>();
     for (const upload of all) {
-      if (upload.content !== undefined && upload.store === this.#store.url) {
-        byContent.set(upload.content, upload);
-      }
+      const { content, path, store } = upload;
+      const isOurs = path === undefined && store === this.#store.url;
+      if (content !== undefined && isOurs) byContent.set(content, upload);
     }
     return byContent;
   }

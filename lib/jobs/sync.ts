@@ -1,15 +1,16 @@
 /** The main job: scan → stage → seal → confirm → snapshot → tidy staging → report. */
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
-import { replaceableStaged, stagedContents } from "../catalog/staged.ts";
+import { stagedContents } from "../catalog/staged.ts";
 import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import type { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
+import { tendSnapshots } from "./snapshots.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
-import { tidyStaging } from "./tidy.ts";
+import { owesTidying, tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
 
@@ -116,6 +117,7 @@ class Syncing {
     }
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
+    await tendSnapshots(this.#session);
     const abandoned = await tidyUploads(this.#session);
     return { scan, ...await this.#report(), abandoned };
   }
@@ -126,7 +128,7 @@ class Syncing {
    */
   async #owesSnapshot(): Promise<boolean> {
     if (this.#scanned || this.#done() > this.#inSnapshot) return true;
-    return (await replaceableStaged(this.#session.db)).length > 0;
+    return await owesTidying(this.#session);
   }
 
   async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {

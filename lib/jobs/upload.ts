@@ -16,6 +16,7 @@ import { abortBegun, draftFromCatalog, encrypted, ledgerOf, storeManifest } from
 import { type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
+import { tendSnapshots } from "./snapshots.ts";
 import { tidyStaging } from "./tidy.ts";
 import { manifestOf } from "./volume.ts";
 
@@ -74,6 +75,7 @@ export async function uploadImages(session: Session, options: UploadOptions): Pr
   if (uploaded.some(({ sent }) => sent)) {
     await storeSnapshot(session, await session.staging());
     await tidyStaging(session);
+    await tendSnapshots(session);
   }
   return { uploaded, failed };
 }

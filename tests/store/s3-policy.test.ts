@@ -90,6 +90,19 @@ test("the bucket's settings come with their commands, quoted for a shell", () =>
 
 test("the lifecycle never touches volumes", () => {
   const text = JSON.stringify(lifecycleFor(LOCATION));
-  assert.doesNotMatch(text, /"Days"|"Transition/);
+  assert.doesNotMatch(text, /volumes/);
   assert.match(text, /"DaysAfterInitiation":30/);
+});
+
+test("the lifecycle removes no object that is there, and moves only snapshots, to a class that can be read", () => {
+  const { Rules: rules } = lifecycleFor(LOCATION);
+  assert.ok(Array.isArray(rules));
+  assert.doesNotMatch(JSON.stringify(rules), /"Expiration":\{"(Days|Date)"/);
+  const moving = rules.filter((rule) => "Transitions" in rule);
+  assert.deepEqual(moving, [{
+    ID: "coldframe-old-snapshots",
+    Status: "Enabled",
+    Filter: { Prefix: "home/catalog/" },
+    Transitions: [{ Days: 90, StorageClass: "GLACIER_IR" }],
+  }]);
 });

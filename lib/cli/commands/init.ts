@@ -19,6 +19,7 @@ import {
   type StoreFlags,
 } from "../command.ts";
 import { json, line, showError, styled, type Terminal } from "../terminal.ts";
+import { keyAdvice } from "../key-advice.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: string;
@@ -145,12 +146,7 @@ function print(terminal: Terminal, home: Home, choices: InitChoices): void {
   const { root, config, identity } = home.paths;
   line(terminal, styled(terminal, "bold", `New home: ${root}`));
   line(terminal, `Settings:        ${config}`);
-  if (choices.makeIdentity) {
-    line(terminal, `Your secret key: ${identity}`);
-    line(terminal, "  Without it nobody can read what is stored, you included. Print it with");
-    line(terminal, "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of");
-    line(terminal, "  the file away from this machine.");
-  }
+  if (choices.makeIdentity) { for (const text of keyAdvice(identity)) line(terminal, text); }
   for (const recipient of home.recipients) line(terminal, `Encrypting to:   ${fingerprint(recipient)}`);
   line(terminal, choices.sources?.length ? "Next: coldframe sync" : "Next: coldframe sync DIR");
 }

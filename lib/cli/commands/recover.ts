@@ -2,12 +2,16 @@
 
 import { type Command, Option } from "commander";
 import { fingerprint } from "../../age/keys.ts";
+import { formatMoney } from "../../cost/money.ts";
 import { ColdframeError } from "../../errors.ts";
 import { homePath } from "../../home/home.ts";
 import { keyFromFile, keyFromStores } from "../../jobs/recover/identity.ts";
 import { isDamage } from "../../jobs/recover/problems.ts";
 import { recover, type RecoverReport } from "../../jobs/recover/recover.ts";
+import { type ApproveThaw, offerThaw, type ThawOffer } from "../../jobs/recover/thaw.ts";
+import { formatSize } from "../../size.ts";
 import { assertStoreUrl } from "../../store/open.ts";
+import type { ThawTier } from "../../store/store.ts";
 import {
   addStoreFlags,
   type CommandContext,
@@ -28,6 +32,8 @@ interface Flags extends GlobalFlags, StoreFlags {
   readonly keepIdentity: boolean;
   readonly box?: string;
   readonly partial?: boolean;
+  readonly thaw?: ThawTier;
+  readonly yes?: boolean;
 }
 
 export function recoverCommand(context: CommandContext): Command {
@@ -43,7 +49,63 @@ export function recoverCommand(context: CommandContext): Command {
     .option("--no-keep-identity", "do not keep the secret key in the new home, only its public key")
     .addOption(boxOption())
     .option("--partial", "go on without stores that the archive also used: what is only there is lost")
+    .addOption(thawOption())
+    .option("--yes", "agree to what thawing costs")
     .action((stores: string[], flags: Flags) => run(context, stores, flags));
+}
+
+function thawOption(): Option {
+  return new Option(
+    "--thaw <tier>",
+    "thaw volumes that nothing else names: bulk (cheapest), standard or expedited",
+  ).argParser((text) => {
+    const tier = TIERS.get(text.toLowerCase());
+    if (tier !== undefined) return tier;
+    throw new ColdframeError("usage", `--thaw: there is no tier "${text}"`, {
+      hint: `Known are ${[...TIERS.keys()].join(", ")}.`,
+    });
+  });
+}
+
+const TIERS: ReadonlyMap<string, ThawTier> = new Map([
+  ["bulk", "Bulk"],
+  ["standard", "Standard"],
+  ["expedited", "Expedited"],
+]);
+
+/** Days that thawed volumes can be read: time to recover, and to restore from them over a home's line. */
+const THAWED_DAYS = 7;
+
+/** Shows what thawing costs, and asks for it. */
+function thawApproval(terminal: Terminal, flags: Flags): ApproveThaw {
+  return async (volumes) => {
+    const asked = count(volumes.length, "archived volume");
+    if (flags.thaw === undefined) {
+      warn(terminal, `${asked} left out, as nothing else says what they hold; --thaw bulk asks for them`);
+      return undefined;
+    }
+    const options = { tier: flags.thaw, days: THAWED_DAYS };
+    const offer = offerThaw(volumes, options, terminal.env);
+    terminal.err(`${describeOffer(offer)}\n`);
+    if (flags.yes === true) return options;
+    if (!terminal.interactive) {
+      throw new ColdframeError("usage", `thawing ${asked} costs money, and nobody is here to be asked`, {
+        hint: "Add --yes to agree.",
+      });
+    }
+    const answer = await terminal.ask("Thaw them? [y/N] ");
+    if (/^y(es)?$/i.test(answer?.trim() ?? "")) return options;
+    throw new ColdframeError("interrupted", "nothing was thawed, and nothing recovered");
+  };
+}
+
+function describeOffer({ volumes, bytes, hours, price }: ThawOffer): string {
+  const what = `${count(volumes, "volume")}, ${formatSize(bytes)}, to be thawed for ${THAWED_DAYS} days`;
+  const when = hours === undefined ? "" : `, ready within ${hours} hours`;
+  const cost = price === undefined
+    ? "what it costs is not known here"
+    : `about ${formatMoney(price.total, price.currency)} by the prices of ${price.date}`;
+  return `${what}${when}: ${cost}.`;
 }
 
 function boxOption(): Option {
@@ -78,6 +140,7 @@ async function run(
     keepIdentity: flags.keepIdentity,
     box: flags.box,
     partial: flags.partial === true,
+    approveThaw: thawApproval(terminal, flags),
     staging: flags.staging,
     cold: flags.cold,
     context: {

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { totals } from "../../catalog/look.ts";
+import { openFindings } from "../../catalog/findings.ts";
 import { latestRuns, latestSnapshot } from "../../catalog/runs.ts";
 import { listSources } from "../../catalog/sources.ts";
 import { listVolumes, plannedVolumes } from "../../catalog/volumes.ts";
@@ -31,13 +32,14 @@ type Facts = Awaited<ReturnType<typeof gather>>;
 
 async function gather(session: Session) {
   const { db, home } = session;
-  const [sources, sums, volumes, unfinished, runs, snapshot] = await Promise.all([
+  const [sources, sums, volumes, unfinished, runs, snapshot, findings] = await Promise.all([
     listSources(db),
     totals(db),
     listVolumes(db),
     plannedVolumes(db, home.box),
     latestRuns(db, home.box),
     latestSnapshot(db),
+    openFindings(db),
   ]);
   const stored = volumes.filter((volume) => volume.state === "stored");
   return {
@@ -49,11 +51,12 @@ async function gather(session: Session) {
     unfinished: unfinished.map((volume) => volume.name),
     runs,
     snapshot: snapshot?.time,
+    findings,
   };
 }
 
 function print(terminal: Terminal, facts: Facts): void {
-  const { unprotected, onlyStaged, inVolumes } = facts;
+  const { unprotected, onlyStaged, onlyMirrored, inVolumes } = facts;
   const place = ({ contents, bytes }: { contents: number; bytes: number }) => amount(contents, bytes);
   line(
     terminal,
@@ -61,6 +64,7 @@ function print(terminal: Terminal, facts: Facts): void {
   );
   line(terminal, `In volumes  ${place(inVolumes)}`);
   line(terminal, `In staging  ${place(onlyStaged)}`);
+  if (onlyMirrored.contents > 0) line(terminal, `In mirrors  ${place(onlyMirrored)}, and nowhere else`);
   const atRisk = unprotected.contents === 0 ? "none" : styled(terminal, "red", place(unprotected));
   line(terminal, `At risk     ${atRisk}`);
   line(terminal, `Volumes     ${facts.volumes.stored} stored, ${formatSize(facts.volumes.bytes)}`);
@@ -72,6 +76,11 @@ function print(terminal: Terminal, facts: Facts): void {
   for (const { name, path, scanned } of facts.sources) {
     const when = scanned === undefined ? "not scanned yet" : `scanned ${formatTime(scanned)}`;
     line(terminal, `Folder      ${printable(name)}: ${printable(path)}, ${when}`);
+  }
+  for (const { severity, message, hint } of facts.findings) {
+    const color = severity === "damage" ? "red" : "yellow";
+    line(terminal, styled(terminal, color, `Problem     ${printable(message)}`));
+    if (hint !== undefined) line(terminal, `→ ${printable(hint)}`);
   }
   nextSteps(facts).forEach((step) => line(terminal, `→ ${step}`));
 }

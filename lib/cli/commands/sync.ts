@@ -14,6 +14,7 @@ import {
   limitRateOption,
   lockOption,
   newCommand,
+  restOption,
   type StoreFlags,
   volumeSizeOption,
   withSession,
@@ -21,10 +22,12 @@ import {
 import { amount, count, printable } from "../format.ts";
 import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
 import { complain, json, line, styled, type Terminal, warn } from "../terminal.ts";
+import { keyAdvice } from "../key-advice.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: number;
   readonly seal?: boolean;
+  readonly rest?: number;
   readonly dryRun?: boolean;
   readonly acceptGone?: boolean;
   readonly acceptDevice?: boolean;
@@ -43,6 +46,7 @@ export function syncCommand(context: CommandContext): Command {
     .addOption(limitRateOption())
     .addOption(lockOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
+    .addOption(restOption())
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
     .option("--accept-device", "a folder has really moved to another disk")
@@ -55,7 +59,13 @@ async function run(context: CommandContext, dirs: readonly string[], flags: Flag
   await withSession(context, flags, { create: dirs.length > 0, lockFor: "sync" }, async (session, opened) => {
     if (opened.created && flags.json !== true) welcome(context.terminal, opened);
     const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
-    const report = await sync(session, { dirs, accept, seal: flags.seal === true, volumeSize });
+    const report = await sync(session, {
+      dirs,
+      accept,
+      rest: flags.rest,
+      seal: flags.seal === true,
+      volumeSize,
+    });
     if (flags.json === true) json(context.terminal, toJson(report));
     else print(context.terminal, report, opened);
     context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
@@ -72,16 +82,8 @@ async function dryRun(context: CommandContext, dirs: readonly string[], flags: F
 /** Once, when the home is made: where the key is, and what depends on it. */
 function welcome(terminal: Terminal, { session }: OpenSession): void {
   const { root, identity } = session.home.paths;
-  terminal.err(
-    [
-      styled(terminal, "bold", `New home: ${root}`),
-      `Your secret key: ${identity}`,
-      "  Without it nobody can read what is stored, you included. Print it with",
-      "  `coldframe key show --secret`, keep the paper in a safe place, and a copy of",
-      "  the file away from this machine.",
-      "",
-    ].join("\n") + "\n",
-  );
+  const lines = [styled(terminal, "bold", `New home: ${root}`), ...keyAdvice(identity), ""];
+  terminal.err(lines.join("\n") + "\n");
 }
 
 function print(terminal: Terminal, report: SyncReport, { session }: OpenSession): void {

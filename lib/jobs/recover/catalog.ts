@@ -15,20 +15,23 @@ import { ColdframeError } from "../../errors.ts";
 import { makePrivateFile } from "../../files.ts";
 import type { StoreContext } from "../../store/context.ts";
 import { freshArchive } from "../init.ts";
-import { manifestKey, volumeKey } from "../object-keys.ts";
+import { volumeKey, volumeOfManifest } from "../object-keys.ts";
 import type { Reporter } from "../report.ts";
 import { addManifest, type FoundManifest, nameOfVolume, readManifests, storedVolumes } from "./manifests.ts";
 import { type Problem, problemOf } from "./problems.ts";
 import { type Differences, type MissingObject, reconcile } from "./reconcile.ts";
 import { newestSnapshot, type RecoveredSnapshot } from "./snapshot.ts";
 import { takeUpStaged } from "./staged.ts";
-import { holderOf, type ListedStore, objectsLike } from "./stores.ts";
+import { type FoundObject, holderOf, type ListedStore, objectsLike } from "./stores.ts";
+import { type ApproveThaw, thawVolumes } from "./thaw.ts";
 
 /** How to rebuild a catalog. */
 export interface CatalogOptions {
   readonly unlock: Unlock;
   /** Whether to go on without stores that the archive also used. */
   readonly partial: boolean;
+  /** Asked when volumes are archived whose listings nothing else tells. */
+  readonly approveThaw: ApproveThaw;
   readonly context: StoreContext;
   readonly report: Reporter;
 }
@@ -144,15 +147,10 @@ export class CatalogRecovery {
     const unknown = [];
     for (const found of storedVolumes(this.#stores)) {
       const known = await findVolume(db, nameOfVolume(found.info.key) ?? "");
-      if (known?.state !== "stored") unknown.push(found);
+      if (known?.state !== "stored" && known?.state !== "damaged") unknown.push(found);
     }
     if (unknown.length > 0) this.#options.report.say("Reading the manifests of volumes it does not know.");
-    const found = await readManifests(
-      this.#stores,
-      unknown,
-      this.#options.unlock,
-      (problem) => this.#note(problem),
-    );
+    const found = await this.#read(unknown);
     if (snapshot === undefined) {
       this.#assertOpened(found);
       await setArchive(db, largestArchive(found) ?? (await archiveIdentity(db)).archive);
@@ -165,6 +163,24 @@ export class CatalogRecovery {
       else if (await this.#add(db, manifest, snapshot?.time ?? 0)) added.push(manifest);
     }
     return added;
+  }
+
+  /** Reads the listings of volumes; those that are archived are thawed first, if that is wanted. */
+  async #read(volumes: readonly FoundObject[]): Promise<FoundManifest[]> {
+    const { unlock, approveThaw } = this.#options;
+    const archived: { readonly volume: FoundObject; readonly problem: Problem }[] = [];
+    const found = await readManifests(this.#stores, volumes, unlock, (problem) => {
+      const volume = volumes.find(({ store, info }) =>
+        store.url === problem.store && info.key === problem.key
+      );
+      if (problem.code === "object-archived" && volume !== undefined) archived.push({ volume, problem });
+      else this.#note(problem);
+    });
+    if (archived.length === 0) return found;
+    const options = await approveThaw(archived.map(({ volume }) => volume));
+    if (options !== undefined) await thawVolumes(archived.map(({ volume }) => volume), options);
+    for (const { problem } of archived) this.#note(problem);
+    return found;
   }
 
   async #add(db: Database, manifest: FoundManifest, known: number): Promise<boolean> {
@@ -202,10 +218,11 @@ export class CatalogRecovery {
   async #volumesGone(db: Database, missed: readonly MissingObject[]): Promise<MissingObject[]> {
     const told = new Set(missed.map(({ key }) => key));
     const gone: MissingObject[] = [];
-    for (const { store, info } of objectsLike(this.#stores, /^manifests\/.+\.jsonl\.gz\.age$/)) {
-      const name = info.key.slice("manifests/".length, -".jsonl.gz.age".length);
+    for (const { store, info } of objectsLike(this.#stores, /^manifests\//)) {
+      const name = volumeOfManifest(info.key);
+      if (name === undefined) continue;
       const key = volumeKey(name);
-      if (told.has(key) || info.key !== manifestKey(name)) continue;
+      if (told.has(key)) continue;
       if (this.#stores.some(({ objects }) => objects.has(key))) continue;
       told.add(key);
       if (await findVolume(db, name) === undefined) gone.push({ store: store.url, key, found: "nothing" });

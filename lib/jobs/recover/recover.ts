@@ -17,6 +17,7 @@ import type { Reporter } from "../report.ts";
 import { CatalogRecovery, type CatalogReport } from "./catalog.ts";
 import type { RecoveredKey } from "./identity.ts";
 import { removeDatabase } from "./snapshot.ts";
+import type { ApproveThaw } from "./thaw.ts";
 import { type ListedStore, listStores, openStores } from "./stores.ts";
 
 /** What to recover. */
@@ -33,6 +34,8 @@ export interface RecoverRequest {
   readonly box: string | undefined;
   /** Whether to go on without stores that the archive also used. */
   readonly partial: boolean;
+  /** Decides whether archived volumes are thawed whose listings nothing else tells. */
+  readonly approveThaw: ApproveThaw;
   /** Store URLs for the settings, where the choice made from the listings is not wanted. */
   readonly staging: string | undefined;
   readonly cold: string | undefined;
@@ -143,17 +146,25 @@ async function makeWhole(root: string, contents: NewHome, catalog: string): Prom
   }
 }
 
-/** The store with the most volumes is the cold one; the one with snapshots, or most staged objects, staging. */
+/**
+ * The store with the most volumes is the cold one. The one with the most staged objects is staging; where
+ * all is in volumes, another one that has snapshots, since the cold store has them as well.
+ */
 function storeChoices(
   request: RecoverRequest,
   stores: readonly ListedStore[],
 ): { readonly staging: string; readonly cold: string } {
-  const fullest = (pattern: RegExp) => {
-    const count = ({ objects }: ListedStore) => [...objects.keys()].filter((key) => pattern.test(key)).length;
-    return stores.reduce((best, store) => count(store) > count(best) ? store : best).store.url;
-  };
-  return {
-    staging: request.staging ?? fullest(/^(catalog|staged)\//),
-    cold: request.cold ?? fullest(/^volumes\//),
-  };
+  const cold = request.cold ?? fullest(stores, /^volumes\//).url;
+  const staged = fullest(stores, /^staged\//);
+  const others = stores.filter(({ store }) => store.url !== cold);
+  const near = staged.count > 0 ? staged : fullest(others.length > 0 ? others : stores, /^catalog\//);
+  return { staging: request.staging ?? near.url, cold };
+}
+
+function fullest(stores: readonly ListedStore[], pattern: RegExp): { url: string; count: number } {
+  const counts = stores.map(({ store, objects }) => ({
+    url: store.url,
+    count: [...objects.keys()].filter((key) => pattern.test(key)).length,
+  }));
+  return counts.reduce((best, one) => one.count > best.count ? one : best);
 }

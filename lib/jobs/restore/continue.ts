@@ -11,7 +11,7 @@ import { RestoreRun, type RunSettings } from "./run.ts";
 import { settleThaws } from "./status.ts";
 
 /** How to go on; where to, and how to thaw, was said when the restore was begun. */
-export type ContinueSettings = Pick<RunSettings, "maxCost" | "wait" | "sleep" | "unlock" | "approve">;
+export type ContinueSettings = Omit<RunSettings, "to" | "overwrite" | "days" | "tier">;
 
 /** What became of a restore. */
 export interface ContinuedRestore extends RestoreReport {

@@ -1,6 +1,5 @@
 /** Fetching what can be read now, object by object, several side by side. */
 
-import type { Unlock } from "../../age/header.ts";
 import type { Place, VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { RandomAccess } from "../../types.ts";
@@ -8,7 +7,8 @@ import { inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
 import { copyFiles } from "./copy.ts";
-import { isEncrypted, openObject, PIECE } from "./object-access.ts";
+import { objectAccess, PIECE, wholeAccess } from "./object-access.ts";
+import { cipherOf, openPlaintext, type PlaintextKeys } from "./plaintext.ts";
 import type { Task } from "./plan.ts";
 import { objectId, type Reach } from "./reach.ts";
 import type { Target } from "./target.ts";
@@ -24,8 +24,7 @@ export interface FetchContext {
   readonly target: Target;
   readonly reach: Reach;
   readonly meter: Meter;
-  /** Gives the identities. */
-  unlock(): Promise<Unlock>;
+  readonly keys: PlaintextKeys;
   /** Told of each file that has its name. */
   restored(file: VersionRow): Promise<void>;
   /** Told of each object (`objectId`) when all that was wanted of it is there. */
@@ -80,8 +79,12 @@ export class Fetcher {
 
   async #open(place: Place): Promise<RandomAccess> {
     const store = await this.#context.reach.open(place.store);
-    const access = await openObject(store, place, place.kind !== "volume", () => this.#context.unlock());
-    if (isEncrypted(place.key)) this.#opened = true;
+    const { key, size } = place;
+    const object = place.kind === "volume"
+      ? objectAccess(store, key, size)
+      : await wholeAccess(store, key, size);
+    const access = await openPlaintext(object, place, this.#context.keys);
+    this.#opened ||= cipherOf(place) === "age";
     return access;
   }
 

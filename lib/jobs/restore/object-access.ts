@@ -1,8 +1,6 @@
 /** An object in a store as bytes that can be read anywhere. */
 
-import { decryptAccess } from "../../age/access.ts";
 import { CHUNK_SIZE } from "../../age/payload.ts";
-import type { Unlock } from "../../age/header.ts";
 import { type Bytes, release } from "../../bytes.ts";
 import { StoreError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
@@ -45,27 +43,10 @@ function tooLong(key: string, length: number): StoreError {
   return new StoreError("damaged", `${key}: more than the ${length} bytes came that were asked for`);
 }
 
-/**
- * The plaintext of an object.
- *
- * @param whole whether all of it is wanted: then one request brings it, if it is small
- * @param unlock gives the identities; asked for only when the object is encrypted
- * @throws ColdframeError as `decryptAccess` does, and as the store does
- */
-export async function openObject(
-  store: Store,
-  { key, size }: { readonly key: string; readonly size: number },
-  whole: boolean,
-  unlock: () => Promise<Unlock>,
-): Promise<RandomAccess> {
+/** An object of which all is wanted: one request brings it, if it is small. */
+export function wholeAccess(store: Store, key: string, size: number): Promise<RandomAccess> | RandomAccess {
   const far = objectAccess(store, key, size);
-  const object = whole && size <= PIECE ? await inMemory(far) : far;
-  return isEncrypted(key) ? await decryptAccess(object, await unlock(), key) : object;
-}
-
-/** Whether an object is an age file, by its key (docs/FORMAT.md). */
-export function isEncrypted(key: string): boolean {
-  return key.endsWith(".age");
+  return size <= PIECE ? inMemory(far) : far;
 }
 
 async function inMemory(object: RandomAccess): Promise<RandomAccess> {

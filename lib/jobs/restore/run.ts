@@ -3,7 +3,6 @@
  * another place, and for what is being thawed, if the user waits.
  */
 
-import type { Unlock } from "../../age/header.ts";
 import type { FolderRow } from "../../catalog/folders.ts";
 import type { VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -12,7 +11,7 @@ import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
 import { assertWithin, chooseOption, type Limits, needsConsent } from "./consent.ts";
 import { Fetcher } from "./fetch.ts";
-import { isEncrypted } from "./object-access.ts";
+import { cipherOf, type PlaintextKeys } from "./plaintext.ts";
 import { type PlannedRestore, planRestore, readyObjects, type RestorePlan } from "./plan.ts";
 import type { TierOption } from "./price.ts";
 import { Reach } from "./reach.ts";
@@ -22,7 +21,7 @@ import { Target } from "./target.ts";
 import { requestThaws, waitFor } from "./thaw.ts";
 
 /** How a restore shall go. */
-export interface RunSettings extends Limits {
+export interface RunSettings extends Limits, PlaintextKeys {
   readonly to: string;
   readonly overwrite: boolean;
   /** How long thawed copies shall stay. */
@@ -30,8 +29,6 @@ export interface RunSettings extends Limits {
   /** Whether to stay until everything is thawed and fetched. */
   readonly wait: boolean;
   readonly sleep: Sleep;
-  /** Gives the identities; asked for only when something has to be decrypted. */
-  unlock(): Promise<Unlock>;
   /**
    * Asks the user about a plan that thaws or costs something. Throws, or gives false, when it shall not be.
    */
@@ -172,7 +169,7 @@ export class RestoreRun {
       for (const file of planned.missing) this.tally.fail(file.path, this.#reasonOf(file));
       if (planned.tasks.length === 0) return undefined;
       const option = await this.#agree(planned.plan);
-      if (planned.tasks.some(({ source }) => isEncrypted(source.place.key))) await this.#settings.unlock();
+      await this.#askForKeys(planned);
       await this.#thaw(planned, option);
       const failed = await this.#fetch(planned);
       const pending = planned.tasks.filter(({ source }) => source.state !== "ready").flatMap((task) =>
@@ -208,6 +205,13 @@ export class RestoreRun {
     return option;
   }
 
+  /** Before anything is thawed or fetched: it may ask the user, and without a key nothing is worth paying for. */
+  async #askForKeys({ tasks }: PlannedRestore): Promise<void> {
+    const ciphers = new Set(tasks.map(({ source }) => cipherOf(source.place)));
+    if (ciphers.has("age")) await this.#settings.unlock();
+    if (ciphers.has("lomob")) await this.#settings.masterKey?.();
+  }
+
   /** Writes the restore down and has its volumes thawed, if some must be. */
   async #thaw({ plan, tasks }: PlannedRestore, option: TierOption): Promise<void> {
     const volumes = plan.volumes.filter(({ state }) => state !== "ready");
@@ -231,7 +235,7 @@ export class RestoreRun {
         target: this.#target,
         reach: this.#reach,
         meter,
-        unlock: () => this.#settings.unlock(),
+        keys: this.#settings,
         restored: (file) => this.#restored(file),
         fetched: (object) => this.#record.fetched(thaws.get(object)),
       }).fetch(objects);

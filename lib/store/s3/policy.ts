@@ -161,7 +161,8 @@ export function bucketSettings(location: PolicyLocation): readonly BucketSetting
     },
     {
       name: "lifecycle",
-      why: "unfinished uploads and old versions of staged objects and snapshots stop costing money",
+      why:
+        "unfinished uploads and old versions of staged objects and snapshots stop costing money, and old snapshots cost less",
       command: command(
         location,
         "put-bucket-lifecycle-configuration",
@@ -176,6 +177,9 @@ export function bucketSettings(location: PolicyLocation): readonly BucketSetting
 const ABORT_DAYS = 30;
 /** A removed snapshot or staged object can be brought back for so long. */
 const KEEP_DAYS = 30;
+
+/** A snapshot of so many days is hardly read any more; in this class it still can be, at once. */
+const MOVE_DAYS = 90;
 
 /** The lifecycle configuration of the bucket, as S3 takes it. */
 export function lifecycleFor({ prefix }: PolicyLocation): Readonly<Record<string, unknown>> {
@@ -194,6 +198,13 @@ export function lifecycleFor({ prefix }: PolicyLocation): Readonly<Record<string
         NoncurrentVersionExpiration: { NoncurrentDays: KEEP_DAYS },
         Expiration: { ExpiredObjectDeleteMarker: true },
       })),
+      // Moved and never expired: where nothing changes for years, no newer snapshot is taken.
+      {
+        ID: "coldframe-old-snapshots",
+        Status: "Enabled",
+        Filter: { Prefix: `${prefix}catalog/` },
+        Transitions: [{ Days: MOVE_DAYS, StorageClass: "GLACIER_IR" }],
+      },
     ],
   };
 }

@@ -1,0 +1,305 @@
+/** Single files in mirrors: which content of which path is where, and when that was last proven. */
+
+import type { Database, RowReader, Statement } from "./database.ts";
+import { forgetUpload, type NewUpload, type PendingUpload, pendingUploads, startUpload } from "./uploads.ts";
+
+/** What a look at an object has proven; docs/FORMAT.md, "Words for what a check proves". */
+export type ProofLevel = "listed" | "checksummed" | "read back" | "restored";
+
+/** An object that is about to be noted: the store has confirmed it. Times in ms since 1970. */
+export interface NewMirrored {
+  readonly store: string;
+  readonly key: string;
+  /** Of the file in the mirrored tree. */
+  readonly path: string;
+  readonly content: number;
+  readonly mtime: number;
+  readonly mode: number;
+  readonly encrypted: boolean;
+  /** Bytes of the object. */
+  readonly size: number;
+  /** Bytes of the age header; 0 for a plain object. */
+  readonly headerSize: number;
+  readonly checksum: string;
+  /** When the file was found to have become this content. */
+  readonly current: number;
+  readonly stored: number;
+  readonly proven: ProofLevel;
+}
+
+/** A row of `mirrored`, with what its file is. */
+export interface MirroredObject extends NewMirrored {
+  readonly id: number;
+  /** SHA-256 of the file, hex. */
+  readonly sha256: string;
+  /** Bytes of the file. */
+  readonly fileSize: number;
+  readonly provenAt: number;
+  /** Since when it is known to be gone, or not ours any more; undefined while it is there. */
+  readonly missing: number | undefined;
+  /** Key of the index object that names it. */
+  readonly indexed: string | undefined;
+}
+
+const SELECT =
+  `SELECT m.id, m.store, m.key, m.path, m.content, c.sha256, c.size AS file_size, m.mtime, m.mode, m.encrypted,
+          m.size, m.header_size, m.checksum, m.current, m.stored, m.indexed, m.proven, m.proven_at, m.missing
+     FROM mirrored m JOIN contents c ON c.id = m.content`;
+
+function parse(row: RowReader): MirroredObject {
+  return {
+    id: row.int("id"),
+    store: row.text("store"),
+    key: row.text("key"),
+    path: row.text("path"),
+    content: row.int("content"),
+    sha256: row.text("sha256"),
+    fileSize: row.int("file_size"),
+    mtime: row.int("mtime"),
+    mode: row.int("mode"),
+    encrypted: row.int("encrypted") === 1,
+    size: row.int("size"),
+    headerSize: row.int("header_size"),
+    checksum: row.text("checksum"),
+    current: row.int("current"),
+    stored: row.int("stored"),
+    indexed: row.optionalText("indexed"),
+    proven: levelOf(row.text("proven")),
+    provenAt: row.int("proven_at"),
+    missing: row.optionalInt("missing"),
+  };
+}
+
+function levelOf(text: string): ProofLevel {
+  return text === "checksummed" || text === "read back" || text === "restored" ? text : "listed";
+}
+
+/** A key as a disk sees it that tells neither upper from lower case nor é in one from é in two characters. */
+export function foldedKey(key: string): string {
+  return key.normalize("NFC").toLowerCase();
+}
+
+const PAGE = 2_000;
+
+/** Every object of a mirror that was ever stored, by key (in the order of its UTF-8 bytes), page by page. */
+export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
+  for (let after = "";;) {
+    const page = await db.all(
+      `${SELECT} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
+      [store, after],
+      parse,
+    );
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.key;
+  }
+}
+
+/** Where these contents are in mirrors, the copies that were proven last first. Missing ones are left out. */
+export function mirrorCopies(db: Database, contents: readonly number[]): Promise<MirroredObject[]> {
+  return db.all(
+    `${SELECT} WHERE m.content IN (SELECT value FROM json_each(?)) AND m.missing IS NULL
+      ORDER BY m.content, m.proven_at DESC, m.id`,
+    [JSON.stringify(contents)],
+    parse,
+  );
+}
+
+/** The objects of a mirror that no index object names as they are now, a page of them. */
+export function unindexed(db: Database, store: string, after: number): Promise<MirroredObject[]> {
+  return db.all(
+    `${SELECT} WHERE m.store = ? AND m.indexed IS NULL AND m.missing IS NULL AND m.id > ? ORDER BY m.id LIMIT ${PAGE}`,
+    [store, after],
+    parse,
+  );
+}
+
+/** Says which index object names these. */
+export async function noteIndexed(db: Database, ids: readonly number[], index: string): Promise<void> {
+  await db.write([{
+    sql: "UPDATE mirrored SET indexed = ? WHERE id IN (SELECT value FROM json_each(?))",
+    args: [index, JSON.stringify(ids)],
+  }]);
+}
+
+/** Says what a look at these objects has proven. */
+export async function noteProven(
+  db: Database,
+  ids: readonly number[],
+  level: ProofLevel,
+  at: number,
+): Promise<void> {
+  await db.write([{
+    sql: `UPDATE mirrored SET proven = ?, proven_at = ?, missing = NULL
+           WHERE id IN (SELECT value FROM json_each(?))`,
+    args: [level, at, JSON.stringify(ids)],
+  }]);
+}
+
+/** Says that these objects are gone or are not ours any more: the next run of the mirror sends them again. */
+export async function noteMissing(db: Database, ids: readonly number[], at: number): Promise<void> {
+  await db.write([{
+    sql: `UPDATE mirrored SET missing = ?
+           WHERE missing IS NULL AND id IN (SELECT value FROM json_each(?))`,
+    args: [at, JSON.stringify(ids)],
+  }]);
+}
+
+/** The stores that hold something mirrored. */
+export function mirrorStores(db: Database): Promise<string[]> {
+  return db.all("SELECT DISTINCT store FROM mirrored ORDER BY store", [], (row) => row.text("store"));
+}
+
+/** A current file of a source, and how a mirror stands to it. */
+export interface MirrorFile {
+  /** Below the source. */
+  readonly below: string;
+  readonly content: number;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+  /** The object that holds it. */
+  readonly object: number | undefined;
+  /** Whether that object is the last word of its path: same time, and nothing newer beside it. */
+  readonly told: boolean;
+}
+
+/**
+ * The current files of a source by path, page by page, and which of them a mirror holds.
+ *
+ * @param prefix what their paths begin with in the mirror: "" or "folder/"
+ */
+export async function* filesForMirror(
+  db: Database,
+  source: number,
+  mirror: { readonly store: string; readonly prefix: string; readonly encrypted: boolean },
+): AsyncGenerator<MirrorFile[]> {
+  for (let after = "";;) {
+    const page = await db.all(
+      `SELECT v.path AS below, v.content, c.sha256, c.size, v.mtime, v.mode, max(m.id) AS object,
+              coalesce(m.mtime = v.mtime AND NOT EXISTS
+                (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current),
+                0) AS told
+         FROM versions v JOIN contents c ON c.id = v.content
+         LEFT JOIN mirrored m ON m.store = ? AND m.path = ? || v.path AND m.content = v.content
+                             AND m.encrypted = ? AND m.missing IS NULL
+        WHERE v.source = ? AND v.ended IS NULL AND v.path > ?
+        GROUP BY v.path ORDER BY v.path LIMIT ${PAGE}`,
+      [mirror.store, mirror.prefix, mirror.encrypted ? 1 : 0, source, after],
+      (row) => ({
+        below: row.text("below"),
+        content: row.int("content"),
+        sha256: row.text("sha256"),
+        size: row.int("size"),
+        mtime: row.int("mtime"),
+        mode: row.int("mode"),
+        object: row.optionalInt("object"),
+        told: row.int("told") === 1,
+      }),
+    );
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.below;
+  }
+}
+
+/** Says that an object holds what its file is now, with this time: an index object will tell. */
+export async function noteCurrent(
+  db: Database,
+  objects: readonly { readonly id: number; readonly mtime: number; readonly mode: number }[],
+  at: number,
+): Promise<void> {
+  await db.write(objects.map(({ id, mtime, mode }) => ({
+    sql: "UPDATE mirrored SET mtime = ?, mode = ?, current = ?, indexed = NULL WHERE id = ?",
+    args: [mtime, mode, at, id],
+  })));
+}
+
+/**
+ * Which of these keys cannot be written in a mirror any more: a disk that does not tell A from a would find
+ * another object there. A lost object leaves its key free.
+ *
+ * @returns the taken ones, folded
+ */
+export async function takenKeys(db: Database, store: string, keys: readonly string[]): Promise<Set<string>> {
+  const wanted = new Set(keys);
+  const found = await db.all(
+    `SELECT folded, key, missing IS NOT NULL AS lost FROM mirrored
+      WHERE store = ? AND folded IN (SELECT value FROM json_each(?))`,
+    [store, JSON.stringify(keys.map(foldedKey))],
+    (row) => ({
+      folded: row.text("folded"),
+      isFree: row.int("lost") === 1 && wanted.has(row.text("key")),
+    }),
+  );
+  return new Set(found.flatMap(({ folded, isFree }) => isFree ? [] : [folded]));
+}
+
+/** The uploads of this box to a mirror that are not finished. */
+export async function pendingMirrorUploads(
+  db: Database,
+  box: string,
+  store: string,
+): Promise<(PendingUpload & { readonly content: number; readonly path: string })[]> {
+  const all = await pendingUploads(db, box);
+  return all.flatMap((upload) => {
+    const { content, path } = upload;
+    return upload.store !== store || content === undefined || path === undefined
+      ? []
+      : [{ ...upload, content, path }];
+  });
+}
+
+/** Writes down several uploads of files to a mirror, as one transaction. */
+export async function startMirroring(
+  db: Database,
+  uploads: readonly (NewUpload & { readonly content: number; readonly path: string })[],
+): Promise<void> {
+  await db.write(uploads.map((upload) => startUpload(upload, upload)));
+}
+
+/** Notes objects that the store has confirmed and ends their uploads, as one transaction. */
+export async function markMirrored(
+  db: Database,
+  objects: readonly (NewMirrored & { readonly upload: number | undefined })[],
+): Promise<void> {
+  await db.write(objects.flatMap(({ upload, ...object }) => [
+    addMirrored(object),
+    ...(upload === undefined ? [] : forgetUpload(upload)),
+  ]));
+}
+
+/** An object that was lost and is stored again takes the row it had. */
+function addMirrored(object: NewMirrored): Statement {
+  return {
+    sql: `INSERT INTO mirrored (store, key, folded, path, content, mtime, mode, encrypted, size, header_size,
+                                checksum, current, stored, proven, proven_at)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          ON CONFLICT (store, key) DO UPDATE SET
+            path = excluded.path, content = excluded.content, mtime = excluded.mtime, mode = excluded.mode,
+            encrypted = excluded.encrypted, size = excluded.size, header_size = excluded.header_size,
+            checksum = excluded.checksum, current = excluded.current, stored = excluded.stored,
+            indexed = NULL, proven = excluded.proven, proven_at = excluded.proven_at, missing = NULL`,
+    args: [
+      object.store,
+      object.key,
+      foldedKey(object.key),
+      object.path,
+      object.content,
+      object.mtime,
+      object.mode,
+      object.encrypted ? 1 : 0,
+      object.size,
+      object.headerSize,
+      object.checksum,
+      object.current,
+      object.stored,
+      object.proven,
+      object.stored,
+    ],
+  };
+}

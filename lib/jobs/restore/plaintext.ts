@@ -1,0 +1,54 @@
+/** The plaintext of a stored object, whichever tool encrypted it. */
+
+import { decryptAccess } from "../../age/access.ts";
+import type { Unlock } from "../../age/header.ts";
+import type { Place } from "../../catalog/look.ts";
+import { ColdframeError } from "../../errors.ts";
+import type { RandomAccess } from "../../types.ts";
+import { openLomobImage } from "../import/image.ts";
+
+/** How an object is encrypted. */
+export type Cipher = "age" | "lomob" | "none";
+
+/** Where the keys come from; each is asked for only when something needs it. */
+export interface PlaintextKeys {
+  unlock(): Promise<Unlock>;
+  /** lomo-backup's master key. */
+  masterKey?(): Promise<string>;
+}
+
+/** How an object is encrypted: as the catalog says of volumes of other tools, else as its key ends. */
+export function cipherOf(place: Place): Cipher {
+  if (place.kind === "volume" && place.cipher !== undefined) return place.cipher;
+  if (place.kind === "mirror") return place.encrypted ? "age" : "none"; // a plain file may be named x.age
+  return place.key.endsWith(".age") ? "age" : "none";
+}
+
+/**
+ * Opens the plaintext of an object.
+ *
+ * @param object its bytes in the store
+ * @throws ColdframeError `key-wrong`, `key-missing`; as `decryptAccess`
+ */
+export async function openPlaintext(
+  object: RandomAccess,
+  place: Place,
+  keys: PlaintextKeys,
+): Promise<RandomAccess> {
+  switch (cipherOf(place)) {
+    case "none":
+      return object;
+    case "age":
+      return await decryptAccess(object, await keys.unlock(), place.key);
+    case "lomob":
+      return await openLomobImage(object, await (keys.masterKey ?? noMasterKey)(), place.key);
+  }
+}
+
+function noMasterKey(): Promise<never> {
+  return Promise.reject(
+    new ColdframeError("key-missing", "this needs the master key of lomo-backup", {
+      hint: "Give it in the environment variable LOMOB_MASTER_KEY, or run on a terminal.",
+    }),
+  );
+}

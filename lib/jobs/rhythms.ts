@@ -1,0 +1,25 @@
+/** Which jobs should end well how often: the one list that `check`, `watch`, `status` and alerts go by. */
+
+import type { Config } from "../home/config.ts";
+import type { Rhythm } from "./due.ts";
+
+/** The name of a mirror's check in `runs`. */
+export function mirrorCheckJob(mirror: string): string {
+  return `check mirror ${mirror}`;
+}
+
+/**
+ * The rhythms that the settings ask for; what is switched off is not among them.
+ *
+ * @param mirrors names of the mirrors that there are
+ */
+export function rhythmsOf({ checks }: Pick<Config, "checks">, mirrors: readonly string[] = []): Rhythm[] {
+  const all: readonly (readonly [job: string, every: number | undefined])[] = [
+    ["sync", checks.sync],
+    ["check staging", checks.staging],
+    ["check volumes", checks.volumes],
+    ["check sources", checks.sources],
+    ...mirrors.map((name) => [mirrorCheckJob(name), checks.mirrors] as const),
+  ];
+  return all.flatMap(([job, every]) => every === undefined ? [] : [{ job, every }]);
+}

@@ -1,0 +1,35 @@
+/** How often which job should end well. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfig } from "../../lib/home/config.ts";
+import { rhythmsOf } from "../../lib/jobs/rhythms.ts";
+
+const DAY = 86_400_000;
+
+function days(text: string, mirrors?: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    rhythmsOf(parseConfig(text, "c"), mirrors).map(({ job, every }) => [job, every / DAY]),
+  );
+}
+
+test("without settings staging and sources have their turn daily, volumes and mirrors monthly", () => {
+  assert.deepEqual(days("", ["stick"]), {
+    "sync": 1,
+    "check staging": 1,
+    "check volumes": 30,
+    "check sources": 1,
+    "check mirror stick": 30,
+  });
+});
+
+test("the settings change a rhythm, or switch it off", () => {
+  const text =
+    `[checks]\nstaging = "12h"\nvolumes = "2w"\nsources = "never"\nsync = "never"\nmirrors = "90d"\n`;
+  assert.deepEqual(days(text, ["stick", "nas"]), {
+    "check staging": 0.5,
+    "check volumes": 14,
+    "check mirror stick": 90,
+    "check mirror nas": 90,
+  });
+});
