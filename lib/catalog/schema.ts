@@ -174,6 +174,42 @@ const INITIAL = [
      time INTEGER NOT NULL,
      PRIMARY KEY (store, key)
    ) STRICT, WITHOUT ROWID`,
+  // A restore that must wait for thawed objects. Rows are never removed.
+  `CREATE TABLE restores (
+     id INTEGER PRIMARY KEY,
+     box TEXT NOT NULL,              -- the machine that restores
+     target TEXT NOT NULL,           -- absolute path of the folder restored into
+     overwrite INTEGER NOT NULL,     -- whether files there that differ are replaced
+     tier TEXT NOT NULL,             -- how its objects are thawed
+     days INTEGER NOT NULL,          -- how long they shall stay readable
+     created INTEGER NOT NULL,
+     ended INTEGER,
+     ending TEXT CHECK (ending IN ('done', 'partly', 'cancelled')),
+     CHECK ((ended IS NULL) = (ending IS NULL))
+   ) STRICT`,
+  `CREATE TABLE restore_files (
+     restore INTEGER NOT NULL REFERENCES restores (id),
+     version INTEGER NOT NULL REFERENCES versions (id),
+     done INTEGER,                   -- when it was in the target folder, proven
+     PRIMARY KEY (restore, version)
+   ) STRICT, WITHOUT ROWID`,
+  // An object that is being made readable, from the user's consent to its last use.
+  `CREATE TABLE thaws (
+     id INTEGER PRIMARY KEY,
+     restore INTEGER NOT NULL REFERENCES restores (id),
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     size INTEGER NOT NULL,          -- of the object
+     tier TEXT NOT NULL,
+     agreed INTEGER NOT NULL,        -- written before the store is asked
+     requested INTEGER,              -- when the store had taken the request
+     ready INTEGER,                  -- when it was first found readable
+     until INTEGER,                  -- when the readable copy goes
+     ended INTEGER,
+     ending TEXT CHECK (ending IN ('fetched', 'expired', 'cancelled')),
+     CHECK ((ended IS NULL) = (ending IS NULL))
+   ) STRICT`,
+  `CREATE UNIQUE INDEX thaws_open ON thaws (store, key) WHERE ended IS NULL`,
   // What the latest check of an object proved, and when (docs/CHECK.md). A row counts for as long as the
   // object is the one that was there then: what is stored anew under its key is later than the proof.
   `CREATE TABLE proofs (

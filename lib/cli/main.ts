@@ -21,6 +21,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
+import { thawCommand } from "./commands/thaw.ts";
 import { treeCommand } from "./commands/tree.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
@@ -44,6 +45,7 @@ const COMMANDS: readonly CommandMaker[] = [
   findCommand,
   statusCommand,
   restoreCommand,
+  thawCommand,
   uploadsCommand,
   recoverCommand,
   costCommand,

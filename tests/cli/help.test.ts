@@ -29,6 +29,8 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["thaw"],
+  ["thaw", "cancel"],
   ["uploads"],
   ["uploads", "abort"],
   ["recover"],
