@@ -36,6 +36,7 @@ export type ErrorCode =
   | "upload-gone" // the store forgot an unfinished upload
   | "exists" // a local file is already there
   | "nothing-found" // a pattern matched nothing
+  | "alert" // a message could not be sent
   | "interrupted"; // Ctrl-C, SIGTERM
 
 /** What else an error may carry. */

@@ -40,6 +40,8 @@ const MAX_PUT = 8 * 1024 * 1024;
 export interface FileStoreOptions extends DiskOptions {
   /** Makes the folder and marks it as a store. Only for a user's first use: see `store-missing`. */
   readonly create?: boolean;
+  /** Opens any folder as it is, only to be read. */
+  readonly foreign?: boolean;
   /** Bytes of a part of a new upload; 8 MiB unless a test says otherwise. */
   readonly partSize?: number;
 }
@@ -54,7 +56,9 @@ export async function openFile(
   context: StoreContext,
   options: FileStoreOptions = {},
 ): Promise<Store> {
-  const disk = await Disk.open(fileStoreRoot(url, context.env), options.create ?? false, context, options);
+  const root = fileStoreRoot(url, context.env);
+  if (options.foreign === true) return new FileStore(await Disk.openForeign(root, context), PART_SIZE);
+  const disk = await Disk.open(root, options.create ?? false, context, options);
   return new FileStore(disk, options.partSize ?? PART_SIZE);
 }
 

@@ -3,8 +3,10 @@
 import { StoreError } from "../errors.ts";
 import type { StoreContext } from "./context.ts";
 import { openDrive } from "./drive/drive.ts";
+import { openForeignDrive } from "./drive/foreign.ts";
 import { fileStoreRoot, openFile } from "./file.ts";
 import { openS3 } from "./s3/s3.ts";
+import { type ReadableStore, ReadOnlyStore } from "./read-only.ts";
 import type { Store } from "./store.ts";
 
 /** How to open a store. */
@@ -13,12 +15,20 @@ export interface OpenOptions {
   readonly create?: boolean;
 }
 
+type ForeignOpener = (url: string, context: StoreContext) => Promise<ReadableStore>;
 type Opener = (url: string, context: StoreContext, options: OpenOptions) => Promise<Store>;
 
 const OPENERS: ReadonlyMap<string, Opener> = new Map([
   ["file", openFile],
   ["gdrive", openDrive],
   ["s3", (url, context) => openS3(url, context)],
+]);
+
+/** The same places when another program filled them: nothing there is marked as ours. */
+const FOREIGN_OPENERS: ReadonlyMap<string, ForeignOpener> = new Map([
+  ["file", (url: string, context: StoreContext) => openFile(url, context, { foreign: true })],
+  ["gdrive", openForeignDrive],
+  ["s3", (url: string, context: StoreContext) => openS3(url, context)],
 ]);
 
 /**
@@ -31,7 +41,16 @@ export async function openStore(
   context: StoreContext,
   options: OpenOptions = {},
 ): Promise<Store> {
-  return await openerOf(url)(url, context, options);
+  return await openerOf(OPENERS, url)(url, context, options);
+}
+
+/**
+ * Opens a place that another program filled, to be read only; bare, as `openStore` does.
+ *
+ * @throws StoreError `store-url`; `store-missing` when the folder or bucket is not there
+ */
+export async function openForeign(url: string, context: StoreContext): Promise<Store> {
+  return new ReadOnlyStore(await openerOf(FOREIGN_OPENERS, url)(url, context));
 }
 
 /**
@@ -40,12 +59,12 @@ export async function openStore(
  * @throws StoreError `store-url`
  */
 export function assertStoreUrl(url: string): void {
-  openerOf(url);
+  openerOf(OPENERS, url);
 }
 
-function openerOf(url: string): Opener {
+function openerOf<T>(openers: ReadonlyMap<string, T>, url: string): T {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  const opener = scheme === undefined ? undefined : OPENERS.get(scheme);
+  const opener = scheme === undefined ? undefined : openers.get(scheme);
   if (opener === undefined) throw unknown(url, scheme);
   return opener;
 }

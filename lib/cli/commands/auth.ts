@@ -4,6 +4,8 @@ import { type Command, Option } from "commander";
 import { ColdframeError } from "../../errors.ts";
 import { homePath } from "../../home/home.ts";
 import {
+  DRIVE_FILE_SCOPE,
+  DRIVE_READ_SCOPE,
   type GoogleContext,
   keepOAuthClient,
   readOAuthClient,
@@ -27,6 +29,7 @@ export function authCommand(context: CommandContext): Command {
 
 interface Flags extends GlobalFlags {
   readonly credentials?: string;
+  readonly readAll?: boolean;
   /** False with `--no-browser`. */
   readonly browser: boolean;
   readonly redirectPort?: number;
@@ -37,15 +40,16 @@ interface Flags extends GlobalFlags {
 }
 
 /** How to sign in makes no sense beside something else than signing in. */
-const SIGNING_IN = ["credentials", "browser", "redirectPort", "redirectPath"];
+const SIGNING_IN = ["credentials", "readAll", "browser", "redirectPort", "redirectPath"];
 
 function googleCommand(context: CommandContext): Command {
   return newCommand(
     "google",
-    "Sign in to Google Drive, so that coldframe may keep files of its own there. It sees no others.",
+    "Sign in to Google Drive, so that coldframe may keep files of its own there. It sees no others, unless you add --read-all.",
     "coldframe auth google --credentials ~/Downloads/client_secret.json",
   )
     .option("--credentials <file>", "the JSON of your OAuth client; it is copied into the home")
+    .option("--read-all", "let it also read what other programs put there, for `coldframe import`")
     .option("--no-browser", "sign in with a browser on another machine, and paste the address it ends at")
     .addOption(
       new Option("--redirect-port <port>", "the port that your OAuth client registered").argParser(parsePort),
@@ -107,6 +111,7 @@ async function enter(context: CommandContext, google: GoogleContext, flags: Flag
   await signIn(google, {
     show: (address) => flags.browser ? showAndOpen(terminal, address) : showOnly(terminal, address),
     ...(flags.browser ? {} : { paste: () => askForAddress(terminal) }),
+    ...(flags.readAll === true ? { scopes: [DRIVE_FILE_SCOPE, DRIVE_READ_SCOPE] } : {}),
     ...(redirectPort === undefined ? {} : { redirectPort }),
     ...(redirectPath === undefined ? {} : { redirectPath }),
   });

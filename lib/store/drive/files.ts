@@ -12,6 +12,7 @@ import { folderMissing, isStatus, refusalUnder } from "./refusals.ts";
 export interface DriveFile {
   readonly id: string;
   readonly name: string;
+  readonly mimeType: string;
   /** Bytes; 0 for folders. */
   readonly size: number;
   readonly sha256: string | undefined;
@@ -32,7 +33,7 @@ export interface NewFile {
   readonly appProperties: Properties;
 }
 
-const FIELDS = "id,name,size,sha256Checksum,md5Checksum,createdTime,trashed,appProperties";
+const FIELDS = "id,name,mimeType,size,sha256Checksum,md5Checksum,createdTime,trashed,appProperties";
 const OCTETS = "application/octet-stream";
 /** Without it, Drive pretends that everything in a shared drive is not there. */
 const ALL_DRIVES = { supportsAllDrives: "true" };
@@ -45,6 +46,7 @@ export function parseFile(json: JsonObject): DriveFile {
   return {
     id,
     name: textAt(json, "name") ?? "",
+    mimeType: textAt(json, "mimeType") ?? "",
     size: numberAt(json, "size") ?? 0,
     sha256: textAt(json, "sha256Checksum")?.toLowerCase(),
     md5: textAt(json, "md5Checksum")?.toLowerCase(),

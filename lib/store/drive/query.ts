@@ -41,6 +41,16 @@ export function folderNamed(name: string, parent: string | undefined, owned: boo
   ].join(" and ");
 }
 
+/** Everything in a folder, whoever made it. */
+export function foreignChildren(folderId: string): string {
+  return `${quoted(folderId)} in parents and trashed = false`;
+}
+
+/** Folders of a name in another, whoever made them. */
+export function foreignFolder(name: string, parent: string): string {
+  return `mimeType = ${quoted(FOLDER_TYPE)} and name = ${quoted(name)} and ${foreignChildren(parent)}`;
+}
+
 function having(properties: Readonly<Record<string, string>>): string[] {
   return Object.entries(properties).map(([key, value]) =>
     `appProperties has { key=${quoted(key)} and value=${quoted(value)} }`

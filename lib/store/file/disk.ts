@@ -28,11 +28,12 @@ export class Disk {
   readonly root: string;
   readonly temp: string;
   readonly context: StoreContext;
-  readonly #id: string;
+  /** Undefined for a folder of another program's. */
+  readonly #id: string | undefined;
   readonly #folders: Folders;
   readonly #options: DiskOptions;
 
-  private constructor(root: string, id: string, context: StoreContext, options: DiskOptions) {
+  private constructor(root: string, id: string | undefined, context: StoreContext, options: DiskOptions) {
     this.root = root;
     this.temp = join(root, TEMP_FOLDER);
     this.context = context;
@@ -56,6 +57,17 @@ export class Disk {
     if (found !== undefined) return new Disk(root, found, context, options);
     if (!create) throw await missing(root);
     return await Disk.#create(root, context, options);
+  }
+
+  /**
+   * A folder of another program's, without our mark: only to be read.
+   *
+   * @throws StoreError `store-missing` when there is no such folder
+   */
+  static async openForeign(root: string, context: StoreContext): Promise<Disk> {
+    const disk = new Disk(root, undefined, context, {});
+    await disk.verify();
+    return disk;
   }
 
   static async #create(root: string, context: StoreContext, options: DiskOptions): Promise<Disk> {
@@ -135,6 +147,7 @@ export class Disk {
    * @throws StoreError `store-missing`
    */
   async verify(): Promise<void> {
+    if (this.#id === undefined) return await assertFolder(this.root);
     const found = await readMarker(this.root);
     if (found === undefined) throw await missing(this.root);
     if (found !== this.#id) throw exchanged(this.root);
@@ -172,6 +185,11 @@ async function readMarker(root: string): Promise<string | undefined> {
   } catch (error) {
     throw diskError(error, "read", join(root, MARKER));
   }
+}
+
+async function assertFolder(root: string): Promise<void> {
+  const folder = (await stat(root).catch(undefinedIfAbsent))?.isDirectory();
+  if (!folder) throw await missing(root);
 }
 
 async function missing(root: string): Promise<StoreError> {

@@ -3,5 +3,12 @@
 export { signInEnd, type SignInState, signInState, signOut } from "./account.ts";
 export { type GoogleContext, keepOAuthClient, readOAuthClient } from "./credentials.ts";
 export { signIn, type SignInOptions } from "./signin.ts";
-export { DRIVE_FILE_SCOPE, DRIVE_SCOPE, openTokenSource, renewSignIn, type TokenSource } from "./source.ts";
+export {
+  DRIVE_FILE_SCOPE,
+  DRIVE_READ_SCOPE,
+  DRIVE_SCOPE,
+  openTokenSource,
+  renewSignIn,
+  type TokenSource,
+} from "./source.ts";
 export type { StoredToken } from "./tokenfile.ts";

@@ -9,6 +9,8 @@ import { readToken, type StoredToken, writeToken } from "./tokenfile.ts";
 
 /** Sees only the files that coldframe made itself. */
 export const DRIVE_FILE_SCOPE = "https://www.googleapis.com/auth/drive.file";
+/** Sees the whole Drive, and changes nothing: for what other programs put there. */
+export const DRIVE_READ_SCOPE = "https://www.googleapis.com/auth/drive.readonly";
 /** Sees the whole Drive; what a service account needs to find a shared drive. */
 export const DRIVE_SCOPE = "https://www.googleapis.com/auth/drive";
 
