@@ -62,7 +62,11 @@ export interface VersionFilter {
   readonly pending?: boolean;
   /** Only contents of at least that many bytes. */
   readonly minSize?: number;
+  /** Only paths with one of these texts in them: SQLite passes over a million others in a moment. */
+  readonly containing?: readonly string[];
 }
+
+const CONTAINING = "EXISTS (SELECT 1 FROM json_each(?) t WHERE instr(s.name || '/' || v.path, t.value) > 0)";
 
 /** Versions by source and path, the older first where a path has several; a page at a time. */
 export async function* versionPages(db: Database, filter: VersionFilter = {}): AsyncGenerator<VersionRow[]> {
@@ -71,13 +75,17 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     ...(filter.all === true ? [] : ["v.ended IS NULL"]),
     ...(filter.pending === true ? ["c.volume IS NULL", "s.archived = 1"] : []),
     ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
+    ...(filter.containing === undefined ? [] : [CONTAINING]),
   ];
   const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
                 WHERE ${conditions.join(" AND ")} ORDER BY v.source, v.path, v.id LIMIT ${PAGE}`;
+  const rest = [
+    ...(filter.minSize === undefined ? [] : [filter.minSize]),
+    ...(filter.containing === undefined ? [] : [JSON.stringify(filter.containing)]),
+  ];
   let after: [source: number, path: string, id: number] = [0, "", 0];
   for (;;) {
-    const args = filter.minSize === undefined ? after : [...after, filter.minSize];
-    const page = await db.all(sql, args, parseVersion);
+    const page = await db.all(sql, [...after, ...rest], parseVersion);
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
