@@ -35,6 +35,11 @@ const VERSION_COLUMNS =
 const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
   LEFT JOIN volumes p ON p.id = c.volume`;
 
+/** What these columns are called. */
+const NAMES = "id source below path content sha256 size mtime mode seen ended ending volume staged".split(
+  " ",
+);
+
 function parseVersion(row: RowReader): VersionRow {
   return {
     id: row.int("id"),
@@ -85,7 +90,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
   ];
   let after: [source: number, path: string, id: number] = [0, "", 0];
   for (;;) {
-    const page = await db.all(sql, [...after, ...rest], parseVersion);
+    const page = await db.page(NAMES, sql, [...after, ...rest], parseVersion);
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
