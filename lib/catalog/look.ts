@@ -38,6 +38,11 @@ const VERSION_COLUMNS =
 const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
   LEFT JOIN volumes p ON p.id = c.volume`;
 
+/** What these columns are called. */
+const NAMES = "id source below path content sha256 size mtime mode seen ended ending volume staged".split(
+  " ",
+);
+
 function parseVersion(row: RowReader): VersionRow {
   return {
     id: row.int("id"),
@@ -66,7 +71,11 @@ export interface VersionFilter {
   readonly pending?: boolean;
   /** Only contents of at least that many bytes. */
   readonly minSize?: number;
+  /** Only paths with one of these texts in them: SQLite passes over a million others in a moment. */
+  readonly containing?: readonly string[];
 }
+
+const CONTAINING = "EXISTS (SELECT 1 FROM json_each(?) t WHERE instr(s.name || '/' || v.path, t.value) > 0)";
 
 /** Versions by source and path, the older first where a path has several; a page at a time. */
 export async function* versionPages(db: Database, filter: VersionFilter = {}): AsyncGenerator<VersionRow[]> {
@@ -75,13 +84,17 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     ...(filter.all === true ? [] : ["v.ended IS NULL"]),
     ...(filter.pending === true ? ["c.volume IS NULL", "s.archived = 1"] : []),
     ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
+    ...(filter.containing === undefined ? [] : [CONTAINING]),
   ];
   const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
                 WHERE ${conditions.join(" AND ")} ORDER BY v.source, v.path, v.id LIMIT ${PAGE}`;
+  const rest = [
+    ...(filter.minSize === undefined ? [] : [filter.minSize]),
+    ...(filter.containing === undefined ? [] : [JSON.stringify(filter.containing)]),
+  ];
   let after: [source: number, path: string, id: number] = [0, "", 0];
   for (;;) {
-    const args = filter.minSize === undefined ? after : [...after, filter.minSize];
-    const page = await db.all(sql, args, parseVersion);
+    const page = await db.page(NAMES, sql, [...after, ...rest], parseVersion);
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
