@@ -8,6 +8,7 @@ import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
+import { importCommand } from "./commands/import.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
@@ -38,6 +39,7 @@ const COMMANDS: readonly CommandMaker[] = [
   restoreCommand,
   uploadsCommand,
   recoverCommand,
+  importCommand,
   costCommand,
   doctorCommand,
   keyCommand,

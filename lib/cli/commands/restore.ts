@@ -16,7 +16,7 @@ import {
 import { amount, count, printable } from "../format.ts";
 import { defaultHint } from "../hints.ts";
 import { addIdentityFlag, type IdentityFlags, imageOption, withImage } from "../image.ts";
-import { passphraseAsker } from "../passphrase.ts";
+import { masterKeyAsker, passphraseAsker } from "../passphrase.ts";
 import { progressReporter } from "../progress.ts";
 import { complain, json, line, type Terminal, warn } from "../terminal.ts";
 
@@ -75,6 +75,7 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
       overwrite: flags.overwrite === true,
       dryRun: flags.dryRun === true,
       unlock,
+      masterKey: masterKeyAsker(context.terminal),
     });
     if (flags.json === true) json(context.terminal, { dryRun: flags.dryRun === true, ...report });
     else print(context.terminal, report, flags.dryRun === true);

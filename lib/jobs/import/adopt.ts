@@ -6,6 +6,7 @@
 import { addStoredVolume, type RecoveredFile } from "../../catalog/recovered.ts";
 import type { Database } from "../../catalog/database.ts";
 import { adoptedObjects, pathsTaken, waitingAmong } from "../../catalog/adopted.ts";
+import { findVolume } from "../../catalog/volumes.ts";
 import { SALT_SIZE } from "../../import/lomob.ts";
 import { besideName } from "../../import/names.ts";
 import type { Session } from "../session.ts";
@@ -78,7 +79,10 @@ class Adopting {
     try {
       const image = await this.#examine(info);
       this.#problems.push(...image.problems);
-      if (image.proof !== "wrong") await this.#adopt(image);
+      if (image.proof === "wrong") return;
+      const name = `${image.stem}--${image.survey.sha256.slice(0, 8)}`;
+      if (await findVolume(this.#session.db, name) !== undefined) this.known++; // a copy of it, elsewhere
+      else await this.#adopt(image, name);
     } catch (error) {
       this.#session.signal.throwIfAborted();
       this.#problems.push(problemFrom(key, undefined, error));
@@ -95,12 +99,11 @@ class Adopting {
     }
   }
 
-  async #adopt(image: ExaminedImage): Promise<void> {
+  async #adopt(image: ExaminedImage, name: string): Promise<void> {
     const { db, report } = this.#session;
-    const { info, stem, survey } = image;
+    const { info, survey } = image;
     // Only now, when something is to be kept there: this marks a folder as a store.
     const store = await this.#session.storeAt(this.#source.place.store.url);
-    const name = `${stem}--${survey.sha256.slice(0, 8)}`;
     const spared = await waitingAmong(db, survey.files.map(({ sha256 }) => sha256));
     const created = survey.created ?? info.modified ?? this.#session.now();
     const times = survey.files.map(({ mtime }) => mtime);

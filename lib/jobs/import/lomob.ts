@@ -7,7 +7,6 @@ import { besideName } from "../../import/names.ts";
 import { openImage } from "../../iso/read.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import type { ObjectInfo, ThawTier } from "../../store/store.ts";
-import type { Reporter } from "../report.ts";
 import { copyFiles } from "../restore/copy.ts";
 import { objectAccess, readAhead } from "../restore/object-access.ts";
 import { Target, type WantedFile } from "../restore/target.ts";
@@ -18,6 +17,7 @@ import {
   type OpenImage,
   openImageObject,
 } from "./examine.ts";
+import type { ImportJob } from "./job.ts";
 import { listLomob, type LomobObject, type LomobSource } from "./lomob-source.ts";
 import { archivedError, emptyProblem, type ImportProblem, problemFrom, throwIfFatal } from "./problems.ts";
 import type { SurveyedFile } from "./survey.ts";
@@ -33,12 +33,6 @@ export interface LomobRequest {
   readonly dryRun: boolean;
   /** Has archived objects thawed, to be read by a later run. */
   readonly thaw: ThawTier | undefined;
-}
-
-/** Where the job tells what it does, and how it is stopped. */
-export interface ImportJob {
-  readonly report: Reporter;
-  readonly signal: AbortSignal;
 }
 
 /** What became of an image. */
