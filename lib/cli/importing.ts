@@ -10,7 +10,7 @@ import type { ThawTier } from "../store/store.ts";
 import { EXIT, type ExitCode, type GlobalFlags } from "./command.ts";
 import { count } from "./format.ts";
 import { progressReporter } from "./progress.ts";
-import { complain, type Terminal, warn } from "./terminal.ts";
+import { complain, line, type Terminal, warn } from "./terminal.ts";
 
 /** Flags of every import. */
 export interface ImportFlags extends GlobalFlags {
@@ -86,6 +86,12 @@ export function printProblems(terminal: Terminal, problems: readonly ImportProbl
   for (const { message } of problems) warn(terminal, message);
   const hints = new Set(problems.flatMap(({ hint }) => hint ?? []));
   complain(terminal, count(problems.length, "problem"), [...hints].join(" ") || "See above.");
+}
+
+/** Says what a later run will find readable. */
+export function printThawing(terminal: Terminal, keys: readonly string[]): void {
+  if (keys.length === 0) return;
+  line(terminal, `${count(keys.length, "object")} being thawed. Run the same again when they are.`);
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type ImportFlags,
   importJob,
   printProblems,
+  printThawing,
 } from "../importing.ts";
 import { gpgPassphraseAsker } from "../passphrase.ts";
 import { json, line, type Terminal } from "../terminal.ts";
@@ -74,12 +75,7 @@ function print(terminal: Terminal, report: GpgReport, flags: ImportFlags): void 
     }
   }
   if (existing > 0) line(terminal, `${count(existing, "file was", "files were")} there already, the same.`);
-  if (report.thawing.length > 0) {
-    line(
-      terminal,
-      `${count(report.thawing.length, "object")} being thawed. Run the same again when they are.`,
-    );
-  }
+  printThawing(terminal, report.thawing);
   printProblems(terminal, report.problems);
 }
 

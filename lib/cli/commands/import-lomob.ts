@@ -25,6 +25,7 @@ import {
   type ImportFlags,
   importJob,
   printProblems,
+  printThawing,
 } from "../importing.ts";
 import { masterKeyAsker } from "../passphrase.ts";
 import { json, line, type Terminal } from "../terminal.ts";
@@ -86,7 +87,11 @@ async function runPlace(
     lomobSource(await openPlace(from, stores), db, masterKey);
   if (flags.adopt === true && flags.dryRun !== true) {
     return await withSession(context, flags, { lockFor: "import" }, async (session) => {
-      return printAdopted(terminal, flags, await adoptLomob(session, await open(session.storeContext)));
+      return printAdopted(
+        terminal,
+        flags,
+        await adoptLomob(session, await open(session.storeContext), flags.thaw),
+      );
     });
   }
   const source = await open(importContext(terminal, flags, job));
@@ -128,12 +133,7 @@ function print(terminal: Terminal, report: LomobReport, flags: Flags): void {
     line(terminal, `${printable(path)} is ${printable(to)}: its name was taken by another file.`);
   }
   if (flags.dryRun !== true) { for (const image of report.images) line(terminal, proofOf(image)); }
-  if (report.thawing.length > 0) {
-    line(
-      terminal,
-      `${count(report.thawing.length, "object")} being thawed. Run the same again when they are.`,
-    );
-  }
+  printThawing(terminal, report.thawing);
   printProblems(terminal, report.problems);
 }
 
@@ -157,13 +157,17 @@ function proofOf({ key, proof, files }: LomobReport["images"][number]): string {
 function printAdopted(terminal: Terminal, flags: Flags, report: AdoptReport): Outcome {
   if (flags.json === true) json(terminal, report);
   else printAdoption(terminal, report);
-  return { problems: report.problems, done: report.adopted.length + report.known > 0 };
+  return {
+    problems: report.problems,
+    done: report.adopted.length + report.known + report.thawing.length > 0,
+  };
 }
 
-function printAdoption(terminal: Terminal, { adopted, known, spared, problems }: AdoptReport): void {
+function printAdoption(terminal: Terminal, { adopted, known, spared, thawing, problems }: AdoptReport): void {
   const files = adopted.reduce((sum, image) => sum + image.files, 0);
   line(terminal, `Adopted ${count(adopted.length, "image")} with ${count(files, "file")}.`);
   if (known > 0) line(terminal, `${count(known, "image was", "images were")} adopted before.`);
+  printThawing(terminal, thawing);
   if (spared.contents > 0) {
     line(terminal, `${amount(spared.contents, spared.bytes)} need no upload any more.`);
   }

@@ -31,7 +31,7 @@ export class GpgProgram {
    * Finds the program.
    *
    * @param program its name or path
-   * @throws ColdframeError `usage` when it is not installed
+   * @throws ColdframeError `tool-missing` when it is not installed
    */
   static async open(program = "gpg"): Promise<GpgProgram> {
     // mkdtemp gives mode 0700. Neither the user's key ring nor settings of theirs play a part.
@@ -159,7 +159,7 @@ async function textOf(output: Readable): Promise<string> {
 function cannotStart(error: Error): ColdframeError {
   const missing = systemCode(error) === "ENOENT";
   return new ColdframeError(
-    "usage",
+    "tool-missing",
     missing ? "the program gpg is not installed" : `gpg does not start: ${messageOf(error)}`,
     {
       hint: "Install it: sudo apt install gnupg (Debian, Raspberry Pi OS), brew install gnupg (macOS).",
@@ -174,8 +174,10 @@ function wrongPassphrase(): ColdframeError {
   });
 }
 
+/** What gpg says of a broken message is for who knows gpg: it is kept for `--debug`. */
 function notWhole({ said }: GpgStatus): ColdframeError {
-  return new ColdframeError("damaged", `gpg cannot decrypt it${said === "" ? "" : `: ${said}`}`, {
-    hint: "It was cut or changed. Look for the file elsewhere, such as on an old stick.",
+  return new ColdframeError("damaged", "it does not decrypt to a whole file: it was cut or changed", {
+    hint: "Look for the file elsewhere, such as on an old stick.",
+    cause: new Error(said),
   });
 }

@@ -2,17 +2,20 @@
 
 import { createHash } from "node:crypto";
 import { lstat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ColdframeError, hasCode } from "../../errors.ts";
 import { pathOfGpg } from "../../import/gpg.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import type { ObjectInfo, ThawTier } from "../../store/store.ts";
+import { inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import { Target } from "../restore/target.ts";
 import { GpgProgram } from "./gpg-program.ts";
 import type { ImportJob } from "./job.ts";
 import { type ForeignPlace, objectsOf } from "./place.ts";
-import { archivedError, emptyProblem, type ImportProblem, problemFrom } from "./problems.ts";
+import { emptyProblem, type ImportProblem, problemFrom } from "./problems.ts";
+import { Thawer } from "./thaw.ts";
 
 /** What to read, and where to. */
 export interface GpgRequest {
@@ -62,7 +65,7 @@ export function emptyObject({ key }: ObjectInfo): ImportProblem {
 /**
  * Reads what matches.
  *
- * @throws ColdframeError `nothing-found`; `usage` when gpg is not installed; `passphrase` when it opens nothing
+ * @throws ColdframeError `nothing-found`; `tool-missing` without gpg; `passphrase` when it opens nothing
  */
 export async function readGpg(place: ForeignPlace, request: GpgRequest, job: ImportJob): Promise<GpgReport> {
   const matches = pathMatcher(request.patterns);
@@ -95,7 +98,7 @@ class Reading {
   readonly #gpg: GpgProgram;
   readonly #target: Target | undefined;
   readonly #problems: ImportProblem[] = [];
-  readonly #thawing: string[] = [];
+  readonly #thawer: Thawer;
   #proven = 0;
   #restored = 0;
   #existing = 0;
@@ -106,6 +109,7 @@ class Reading {
     this.#request = request;
     this.#job = job;
     this.#gpg = gpg;
+    this.#thawer = new Thawer(place.store, request.thaw, request.dryRun);
     this.#target = request.to === undefined ? undefined : new Target(request.to, request.overwrite);
   }
 
@@ -113,10 +117,11 @@ class Reading {
     const bytes = wanted.reduce((sum, { info }) => sum + info.size, 0);
     const meter = this.#job.report.phase(this.#target === undefined ? "Checking" : "Restoring", bytes);
     try {
-      for (const one of wanted) {
+      const limits = { width: WIDTH, budget: WIDTH, cost: () => 1 };
+      await inParallel(wanted, limits, async (one) => {
         this.#job.signal.throwIfAborted();
         await this.#take(one, meter);
-      }
+      });
     } finally {
       meter.done();
     }
@@ -127,20 +132,16 @@ class Reading {
       proven: this.#proven,
       restored: this.#restored,
       existing: this.#existing,
-      thawing: this.#thawing,
-      problems: this.#problems,
+      thawing: this.#thawer.thawing,
+      problems: this.#problems.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
     };
   }
 
   async #take({ info, path }: Wanted, meter: Meter): Promise<void> {
-    const { key, availability } = info;
+    const { key } = info;
     if (info.size === 0) return void this.#problems.push(emptyObject(info));
     try {
-      if (availability.state !== "ready") {
-        if (await this.#thaw(info)) return;
-        throw archivedError(key, availability.state === "thawing");
-      }
-      if (this.#request.dryRun) return;
+      if (await this.#thawer.mustWait(info) || this.#request.dryRun) return;
       if (this.#target === undefined) await this.#decrypt(info, meter);
       else await this.#restore(info, path, this.#target, meter);
     } catch (error) {
@@ -148,16 +149,6 @@ class Reading {
       this.#consider(error);
       this.#problems.push(problemFrom(key, path, named(error, key)));
     }
-  }
-
-  async #thaw({ key, availability }: ObjectInfo): Promise<boolean> {
-    const { thaw } = this.#request;
-    if (thaw === undefined) return false;
-    if (availability.state === "archived" && !this.#request.dryRun) {
-      await this.#place.store.thaw(key, { tier: thaw, days: THAWED_DAYS });
-    }
-    this.#thawing.push(key);
-    return true;
   }
 
   /** One object may have another passphrase; who gave the wrong one shall not wait for all. */
@@ -201,10 +192,10 @@ class Reading {
   }
 }
 
+/** gpg takes a third of a second to make a key of a passphrase, on one core. */
+const WIDTH = Math.min(4, availableParallelism());
 /** Objects that a passphrase must fail to open, with none opened before, to be taken for the wrong one. */
 const REFUSALS = 3;
-/** How long a thawed copy stays: time to read it, and to come back. */
-const THAWED_DAYS = 7;
 
 async function* metered(pieces: AsyncIterable<Uint8Array>, meter: Meter): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
