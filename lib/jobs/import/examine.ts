@@ -130,9 +130,9 @@ function differences(
     const others = hashed.filter(({ sha256 }) => sha256 !== found.sha256);
     if (others.length === hashed.length) {
       const was = others[0]?.size === found.size
-        ? "other bytes"
-        : `${found.size} bytes, not ${others[0]?.size}`;
-      add("differs", path, `${was} than lomo-backup had hashed: it changed or was cut on the way`, ORIGINAL);
+        ? "other bytes than lomo-backup had hashed"
+        : `${found.size} bytes, where lomo-backup had hashed ${others[0]?.size}`;
+      add("differs", path, `${was}: it changed or was cut on the way`, ORIGINAL);
     } else {
       for (const { root } of others) {
         add(
