@@ -37,6 +37,7 @@ export type ErrorCode =
   | "exists" // a local file is already there
   | "tool-missing" // a program from outside is needed and not installed
   | "nothing-found" // a pattern matched nothing
+  | "alert" // a message could not be sent
   | "interrupted"; // Ctrl-C, SIGTERM
 
 /** What else an error may carry. */

@@ -13,6 +13,7 @@ import { arch, platform } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { within } from "../lib/json.ts";
 
 /**
  * Our names of targets, Bun's, and the package that holds the native library. Bun's `baseline` runs on the
@@ -56,14 +57,6 @@ function bunApi(): BunApi {
     return { build: (options) => Promise.resolve(Reflect.apply(build, api, [options])) };
   }
   throw new Error("scripts/build.ts runs under Bun: `deno task build`, or `bun scripts/build.ts`");
-}
-
-/** A value inside a parsed JSON file, or undefined. */
-function within(value: unknown, ...keys: readonly string[]): unknown {
-  return keys.reduce(
-    (at: unknown, key) => typeof at === "object" && at !== null ? Reflect.get(at, key) : undefined,
-    value,
-  );
 }
 
 function readJson(path: string): unknown {

@@ -18,7 +18,9 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["folders", "id"],
   ["staged", "content", "store"],
   ["mirrored", "id"],
+  ["discarded", "store", "key"],
   ["snapshots", "store", "key"],
+  ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
   ["runs", "id"],
 ];

@@ -1,6 +1,6 @@
 /** What ran when, and which snapshots were taken. */
 
-import type { Database } from "./database.ts";
+import type { Database, RowReader } from "./database.ts";
 
 /** How a run ended. */
 export type Outcome = "done" | "partly" | "failed" | "interrupted";
@@ -93,15 +93,33 @@ export async function forgetSnapshots(db: Database, store: string, keys: readonl
 
 /** The newest snapshot anywhere. */
 export function latestSnapshot(db: Database): Promise<Snapshot | undefined> {
-  return db.first(
-    "SELECT store, key, size, checksum, time FROM snapshots ORDER BY time DESC LIMIT 1",
-    [],
-    (row) => ({
-      store: row.text("store"),
-      key: row.text("key"),
-      size: row.int("size"),
-      checksum: row.text("checksum"),
-      time: row.int("time"),
-    }),
+  return db.first(`${SNAPSHOTS} ORDER BY time DESC LIMIT 1`, [], parseSnapshot);
+}
+
+/** Every snapshot, oldest first. */
+export function listSnapshots(db: Database): Promise<Snapshot[]> {
+  return db.all(`${SNAPSHOTS} ORDER BY time`, [], parseSnapshot);
+}
+
+const SNAPSHOTS = "SELECT store, key, size, checksum, time FROM snapshots";
+
+function parseSnapshot(row: RowReader): Snapshot {
+  return {
+    store: row.text("store"),
+    key: row.text("key"),
+    size: row.int("size"),
+    checksum: row.text("checksum"),
+    time: row.int("time"),
+  };
+}
+
+/** Bytes that checks have read out of stores since a moment, of all boxes. */
+export async function bytesReadSince(db: Database, since: number): Promise<number> {
+  const sum = await db.first(
+    `SELECT coalesce(sum(summary ->> 'bytesRead'), 0) AS bytes FROM runs
+      WHERE job LIKE 'check %' AND started >= ?`,
+    [since],
+    (row) => row.int("bytes"),
   );
+  return sum ?? 0;
 }

@@ -42,6 +42,7 @@ const INITIAL = [
      seen INTEGER NOT NULL,          -- when this version was first seen
      ended INTEGER,                  -- when it was found changed, moved or gone
      ending TEXT CHECK (ending IN ('changed', 'moved', 'gone')),
+     reread INTEGER,                 -- when its file was last read again and found right
      manifest INTEGER REFERENCES volumes (id),  -- the stored volume whose manifest names it
      CHECK ((ended IS NULL) = (ending IS NULL))
    ) STRICT`,
@@ -64,7 +65,7 @@ const INITIAL = [
   `CREATE TABLE volumes (
      id INTEGER PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
-     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored')),
+     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored', 'damaged')),
      box TEXT NOT NULL,              -- the machine that builds it
      store TEXT NOT NULL,            -- URL of the store, or the folder of a packed file
      key TEXT NOT NULL,              -- object key, or file name
@@ -76,6 +77,8 @@ const INITIAL = [
      cipher TEXT CHECK (cipher = 'lomob'),  -- how another tool encrypted it; NULL: age if the key says so, else plain
      checksum TEXT,                  -- of the object, as in lib/store/checksum.ts
      file_sha256 TEXT,               -- of the image file it was packed as, or uploaded from
+     manifest_size INTEGER,          -- of the manifest object; NULL where nobody noted it
+     manifest_checksum TEXT,         -- as in lib/store/checksum.ts
      udf INTEGER NOT NULL,
      files INTEGER NOT NULL,
      oldest INTEGER NOT NULL,        -- mtime of the oldest file
@@ -130,6 +133,12 @@ const INITIAL = [
   `CREATE INDEX mirrored_path ON mirrored (store, path, content)`,
   `CREATE INDEX mirrored_content ON mirrored (content)`,
   `CREATE INDEX mirrored_unindexed ON mirrored (store) WHERE indexed IS NULL`,
+  // Staged objects that others have replaced: removed once a snapshot knows the others.
+  `CREATE TABLE discarded (
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     PRIMARY KEY (store, key)
+   ) STRICT, WITHOUT ROWID`,
   // An object that is being sent. Holds the file key, so that the very same bytes can be made again
   // after a crash; the row goes when the object is confirmed, and snapshots leave it out.
   `CREATE TABLE uploads (
@@ -166,6 +175,16 @@ const INITIAL = [
      checksum TEXT NOT NULL,
      time INTEGER NOT NULL,
      PRIMARY KEY (store, key)
+   ) STRICT, WITHOUT ROWID`,
+  // What the latest check of an object proved, and when (docs/CHECK.md). A row counts for as long as the
+  // object is the one that was there then: what is stored anew under its key is later than the proof.
+  `CREATE TABLE proofs (
+     store TEXT NOT NULL,
+     key TEXT NOT NULL,
+     content INTEGER NOT NULL,       -- 0 for the whole object; else the one content in it
+     level TEXT NOT NULL CHECK (level IN ('listed', 'checksummed', 'read back', 'restored')),
+     time INTEGER NOT NULL,
+     PRIMARY KEY (store, key, content, level)
    ) STRICT, WITHOUT ROWID`,
   // What a check or a watchful run found wrong, until it is found right again. Rows are never removed.
   `CREATE TABLE findings (

@@ -60,12 +60,19 @@ export async function freeableBytes(db: Database, store: string): Promise<number
   return sum ?? 0;
 }
 
+/** The URL of every store in which something is staged. */
+export function stagedStores(db: Database): Promise<string[]> {
+  return db.all("SELECT DISTINCT store FROM staged ORDER BY store", [], (row) => row.text("store"));
+}
+
 /** A staged object, and what depends on it. */
 export interface StagedCopy extends StagedObject {
   /** A path of the content, current if there is one: `<source name>/<path>`. */
   readonly path: string;
   /** Whether the content can be had elsewhere: in a stored volume, in a folder, or staged in another store. */
   readonly elsewhere: boolean;
+  /** Whether a stored volume holds the content, so that this copy is about to be removed. */
+  readonly replaceable: boolean;
 }
 
 /** Every object that is staged in a store. */
@@ -74,12 +81,18 @@ export function stagedCopies(db: Database, store: string): Promise<StagedCopy[]>
     `SELECT ${COLUMNS},
             (SELECT s.name || '/' || v.path FROM versions v JOIN sources s ON s.id = v.source
               WHERE v.content = c.id ORDER BY v.ended IS NULL DESC, v.id DESC LIMIT 1) AS path,
+            c.volume IS NOT NULL AS replaceable,
             c.volume IS NOT NULL
               OR EXISTS (SELECT 1 FROM versions v WHERE v.content = c.id AND v.ended IS NULL)
               OR EXISTS (SELECT 1 FROM staged o WHERE o.content = c.id AND o.store <> g.store) AS elsewhere
        FROM staged g JOIN contents c ON c.id = g.content WHERE g.store = ?`,
     [store],
-    (row) => ({ ...parse(row), path: row.optionalText("path") ?? "", elsewhere: row.int("elsewhere") === 1 }),
+    (row) => ({
+      ...parse(row),
+      path: row.optionalText("path") ?? "",
+      elsewhere: row.int("elsewhere") === 1,
+      replaceable: row.int("replaceable") === 1,
+    }),
   );
 }
 
@@ -138,5 +151,50 @@ export async function forgetStaged(db: Database, store: string, contents: readon
   await db.write([{
     sql: "DELETE FROM staged WHERE store = ? AND content IN (SELECT value FROM json_each(?))",
     args: [store, JSON.stringify(contents)],
+  }]);
+}
+
+/** A staged object and the hash of its content. */
+export interface StagedContent extends StagedObject {
+  readonly sha256: string;
+}
+
+/** Every staged object whose content is in no stored volume. */
+export function neededStaged(db: Database): Promise<StagedContent[]> {
+  return db.all(
+    `SELECT ${COLUMNS}, c.sha256 FROM staged g JOIN contents c ON c.id = g.content
+      WHERE c.volume IS NULL`,
+    [],
+    (row) => ({ ...parse(row), sha256: row.text("sha256") }),
+  );
+}
+
+/** Puts an object in the place of another, which is to be removed, as one transaction. */
+export async function replaceStaged(db: Database, old: StagedObject, by: StagedObject): Promise<void> {
+  await db.write([addStaged(by), {
+    sql: "INSERT OR IGNORE INTO discarded (store, key) VALUES (?, ?)",
+    args: [old.store, old.key],
+  }]);
+}
+
+/** An object that waits for its removal. */
+export interface DiscardedObject {
+  readonly store: string;
+  readonly key: string;
+}
+
+/** What waits for its removal. */
+export function discardedObjects(db: Database): Promise<DiscardedObject[]> {
+  return db.all("SELECT store, key FROM discarded", [], (row) => ({
+    store: row.text("store"),
+    key: row.text("key"),
+  }));
+}
+
+/** Forgets discarded objects after their removal from the store. */
+export async function forgetDiscarded(db: Database, store: string, keys: readonly string[]): Promise<void> {
+  await db.write([{
+    sql: "DELETE FROM discarded WHERE store = ? AND key IN (SELECT value FROM json_each(?))",
+    args: [store, JSON.stringify(keys)],
   }]);
 }

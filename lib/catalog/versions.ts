@@ -117,6 +117,7 @@ function makeCurrent(source: number, json: string, now: number): Statement {
            WHERE c.sha256 = f.value ->> 'sha256'
           ON CONFLICT (source, path) WHERE ended IS NULL DO UPDATE
             SET mtime = excluded.mtime, ctime = excluded.ctime, inode = excluded.inode, mode = excluded.mode,
+                reread = excluded.seen,
                 manifest = CASE WHEN versions.mtime = excluded.mtime THEN versions.manifest END`,
     args: [source, now, json],
   };

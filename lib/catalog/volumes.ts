@@ -78,9 +78,12 @@ export interface NewVolume {
 /** A row of `volumes`. */
 export interface Volume extends Omit<NewVolume, "state"> {
   readonly id: number;
-  readonly state: "planned" | "packed" | "stored";
+  readonly state: "planned" | "packed" | "stored" | "damaged";
   readonly stored: number | undefined;
   readonly checksum: string | undefined;
+  /** What is known of the object that holds its manifest. */
+  readonly manifestSize: number | undefined;
+  readonly manifestChecksum: string | undefined;
 }
 
 /** A manifest row joined with its content. */
@@ -92,14 +95,14 @@ export interface PlannedFile extends VolumeFile {
 }
 
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
-  cipher, checksum, file_sha256, udf, files, oldest, newest`;
+  cipher, checksum, file_sha256, manifest_size, manifest_checksum, udf, files, oldest, newest`;
 
 function parseVolume(row: RowReader): Volume {
   const state = row.text("state");
   return {
     id: row.int("id"),
     name: row.text("name"),
-    state: state === "stored" || state === "packed" ? state : "planned",
+    state: state === "stored" || state === "packed" || state === "damaged" ? state : "planned",
     box: row.text("box"),
     store: row.text("store"),
     key: row.text("key"),
@@ -111,6 +114,8 @@ function parseVolume(row: RowReader): Volume {
     cipher: parseCipher(row.optionalText("cipher")),
     checksum: row.optionalText("checksum"),
     fileSha256: row.optionalText("file_sha256"),
+    manifestSize: row.optionalInt("manifest_size"),
+    manifestChecksum: row.optionalText("manifest_checksum"),
     udf: row.int("udf") === 1,
     files: row.int("files"),
     oldest: row.int("oldest"),
@@ -274,6 +279,18 @@ export async function markStored(
   await db.write(storedStatements(id, checksum, now));
 }
 
+/** Notes what the store confirmed of a volume's manifest: what a check compares it with. */
+export async function noteManifest(
+  db: Database,
+  id: number,
+  object: { readonly size: number; readonly checksum: string | undefined },
+): Promise<void> {
+  await db.write([{
+    sql: "UPDATE volumes SET manifest_size = ?, manifest_checksum = ? WHERE id = ?",
+    args: [object.size, object.checksum ?? null, id],
+  }]);
+}
+
 /** Where the object of a volume stands that was a file before, and what it is. */
 export type ObjectOfVolume = Pick<Volume, "store" | "key" | "objectSize" | "headerSize">;
 
@@ -322,7 +339,7 @@ export async function dropPlanned(db: Database, id: number): Promise<void> {
     ...forgetUploadsOf(id),
     unlistFolders(id),
     { sql: "DELETE FROM volume_files WHERE volume = ?", args: [id] },
-    { sql: "DELETE FROM volumes WHERE id = ? AND state <> 'stored'", args: [id] },
+    { sql: "DELETE FROM volumes WHERE id = ? AND state IN ('planned', 'packed')", args: [id] },
   ]);
 }
 

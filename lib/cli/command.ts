@@ -85,6 +85,19 @@ export function limitRateOption(): Option {
     });
 }
 
+/** `--rest`, in ms where it is given. */
+export function restOption(): Option {
+  return new Option(
+    "--rest <seconds>",
+    "leave files for the next run that changed less than so long ago",
+  ).argParser((text) => {
+    if (/^\d{1,5}$/.test(text)) return Number(text) * 1000;
+    throw new ColdframeError("usage", `--rest: "${text}" is not a number of seconds`, {
+      hint: "Write whole seconds, such as --rest 10.",
+    });
+  });
+}
+
 /** `--volume-size`. */
 export function volumeSizeOption(): Option {
   return new Option("--volume-size <size>", "the largest volume: k, M, G (powers of 1000), Ki, Mi, Gi")

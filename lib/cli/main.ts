@@ -6,6 +6,7 @@ import { ColdframeError, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
 import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
+import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
 import { importCommand } from "./commands/import.ts";
@@ -21,6 +22,7 @@ import { syncCommand } from "./commands/sync.ts";
 import { treeCommand } from "./commands/tree.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { hintFor } from "./hints.ts";
 import { processTerminal } from "./process-terminal.ts";
 import { json, showError, type Terminal } from "./terminal.ts";
@@ -29,6 +31,7 @@ import { VERSION } from "./version.ts";
 const COMMANDS: readonly CommandMaker[] = [
   initCommand,
   syncCommand,
+  watchCommand,
   scanCommand,
   packCommand,
   uploadCommand,
@@ -41,6 +44,7 @@ const COMMANDS: readonly CommandMaker[] = [
   recoverCommand,
   importCommand,
   costCommand,
+  checkCommand,
   doctorCommand,
   keyCommand,
   authCommand,

@@ -35,6 +35,10 @@ export function processTerminal(): Terminal & { close(): void } {
     },
     input: () => text(process.stdin),
     now: () => Date.now(),
+    onHangup(listener) {
+      process.on("SIGHUP", listener);
+      return () => void process.off("SIGHUP", listener);
+    },
     signal: stop.signal,
     close() {
       process.off("SIGINT", onSignal);

@@ -29,6 +29,9 @@ function facts(source: SourceScan): string[] {
   return [
     amount(source.files, source.bytes),
     ...changes.filter(([n]) => n > 0).map(([n, what]) => `${n.toLocaleString("en-US")} ${what}`),
+    ...(source.unsettled > 0
+      ? [`${source.unsettled.toLocaleString("en-US")} still being written, left for the next run`]
+      : []),
     ...(left.length > 0 ? [`${left.join(" and ")} not stored`] : []),
   ];
 }

@@ -28,6 +28,8 @@ export interface Terminal {
   /** All of standard input, where that is no terminal. */
   input(): Promise<string>;
   now(): number;
+  /** Calls back at each SIGHUP instead of ending; returns how to stop that. */
+  onHangup(listener: () => void): () => void;
   readonly signal: AbortSignal;
 }
 

@@ -4,6 +4,8 @@ import { parse, TomlError } from "smol-toml";
 import { ColdframeError } from "../errors.ts";
 import { parseSize } from "../size.ts";
 import { parseRate, type RateSchedule } from "../store/rate.ts";
+import type { AlertSettings } from "../notify/settings.ts";
+import { NO_ALERTS, parseAlerts } from "./config-alerts.ts";
 import { type CheckSettings, DEFAULT_CHECKS, parseChecks } from "./config-checks.ts";
 
 /** The settings of a home, with defaults filled in where a default does not depend on the home. */
@@ -29,6 +31,8 @@ export interface Config {
   readonly prices: string | undefined;
   /** How often the copies are proven. */
   readonly checks: CheckSettings;
+  /** Whom to tell when something is wrong. */
+  readonly alerts: AlertSettings;
 }
 
 /** 5 GB: fits any cloud's single-copy limits, thaws in one go, and is one request a month for most families. */
@@ -97,6 +101,12 @@ const checks: Reader = (value) => {
   return value;
 };
 
+/** Kept as a table: only a mistake in it matters here. */
+const alerts: Reader = (value) => {
+  parseAlerts(value);
+  return value;
+};
+
 const KEYS: Readonly<Record<string, Reader>> = {
   "staging": text,
   "cold": text,
@@ -109,6 +119,7 @@ const KEYS: Readonly<Record<string, Reader>> = {
   "limit-rate": rate,
   "prices": text,
   "checks": checks,
+  "alerts": alerts,
 };
 
 /**
@@ -144,6 +155,7 @@ function fromValues(values: Record<string, unknown>): Config {
     limitRate: typeof values["limit-rate"] === "string" ? parseRate(values["limit-rate"]) : undefined,
     prices: optionalText(values["prices"]),
     checks: "checks" in values ? parseChecks(values["checks"]) : DEFAULT_CHECKS,
+    alerts: "alerts" in values ? parseAlerts(values["alerts"]) : NO_ALERTS,
   };
 }
 
@@ -271,5 +283,17 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 #   volumes = "30d"
 #   sources = "1d"
 #   reread = "90d"
+
+# Whom to tell when something is wrong (docs/ALERTS.md); try it with \`coldframe alert test\`.
+# Each password, token and secret address is in a file of its own (chmod 600), or in the environment.
+# [alerts.mail]
+#   host = "smtp.example.org"
+#   user = "me@example.org"
+#   password-file = "mail-password"
+#   to = "me@example.org"
+# [alerts.ntfy]
+#   url = "https://ntfy.example.org/photos"
+# [alerts.ping]
+#   url-file = "ping-url"
 `;
 }

@@ -1,7 +1,7 @@
 /** The keys (paths) of objects in a store; DESIGN §4 and docs/FORMAT.md. */
 
 import { Buffer } from "node:buffer";
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 
 /** The key of a volume; without `.age` where it is not encrypted. */
 export function volumeKey(name: string, plain = false): string {
@@ -14,13 +14,36 @@ export function manifestKey(name: string): string {
 }
 
 /**
+ * The key of a manifest that was encrypted anew, since the first one is never replaced.
+ *
+ * @param recipients for whom: the same ones have the same key
+ */
+export function rewrappedManifestKey(name: string, recipients: readonly string[]): string {
+  return `manifests/${name}.${recipientsTag(recipients).slice(0, 8)}.jsonl.gz.age`;
+}
+
+const MANIFEST = /^manifests\/(.+?)(?:\.[0-9a-f]{8})?\.jsonl\.gz\.age$/;
+
+/** The volume whose manifest is stored under a key. */
+export function volumeOfManifest(key: string): string | undefined {
+  return MANIFEST.exec(key)?.[1];
+}
+
+/** Names a set of recipients. */
+function recipientsTag(recipients: readonly string[]): string {
+  return createHash("sha256").update([...recipients].sort().join("\n")).digest("hex");
+}
+
+/**
  * The key of a staged content. The id is an HMAC of the content hash, so that the same content always
  * finds its own object, and the provider can neither learn the hash nor test for a known file.
  *
  * @param opaqueKey 32 bytes in hex, secret of the archive
+ * @param rewrapped the recipients of an object that was encrypted anew; it needs a key of its own
  */
-export function stagedKey(opaqueKey: string, sha256: string): string {
-  const id = createHmac("sha256", Buffer.from(opaqueKey, "hex")).update(`staged:${sha256}`).digest("hex");
+export function stagedKey(opaqueKey: string, sha256: string, rewrapped?: readonly string[]): string {
+  const what = rewrapped === undefined ? sha256 : `${sha256}:${recipientsTag(rewrapped)}`;
+  const id = createHmac("sha256", Buffer.from(opaqueKey, "hex")).update(`staged:${what}`).digest("hex");
   return `staged/${id.slice(0, 40)}.age`;
 }
 

@@ -10,12 +10,13 @@ import {
   recordHashed,
 } from "../catalog/versions.ts";
 import { ColdframeError, hasCode } from "../errors.ts";
-import { compare } from "../scan/compare.ts";
+import { compare, type Comparison } from "../scan/compare.ts";
 import type { FoundFile } from "../scan/found.ts";
 import { type Accepted, assertPlausible } from "../scan/guard.ts";
 import { hashFiles, type HashResult } from "../scan/hash.ts";
 import { IgnoreRules } from "../scan/ignore.ts";
 import { Departed } from "../scan/moves.ts";
+import { isAtRest } from "../scan/rest.ts";
 import { WalkReport } from "../scan/report.ts";
 import { type ResolvedSource, resolveSource } from "../scan/source.ts";
 import { walk } from "../scan/walk.ts";
@@ -40,6 +41,8 @@ export interface SourceScan {
   readonly special: number;
   /** Left out by patterns. */
   readonly ignored: number;
+  /** Left for the next run, since they are still being written. */
+  readonly unsettled: number;
   readonly problems: readonly FileProblem[];
 }
 
@@ -67,6 +70,8 @@ export interface ScanOptions {
   /** Folders to protect; those already known and those of the settings when empty. */
   readonly dirs: readonly string[];
   readonly accept: Accepted;
+  /** Leaves files for the next run that changed less than so many ms ago; every file is taken by default. */
+  readonly rest?: number | undefined;
 }
 
 /**
@@ -81,7 +86,7 @@ export async function scanSources(session: Session, options: ScanOptions): Promi
   const failures: SourceFailure[] = [];
   for (const path of paths) {
     try {
-      sources.push(await scanPath(session, path, options.accept));
+      sources.push(await scanPath(session, path, options));
     } catch (error) {
       if (!(error instanceof ColdframeError) || !isAboutSource(error)) throw error;
       failures.push({ path, error });
@@ -106,13 +111,13 @@ async function pathsToScan(session: Session, dirs: readonly string[]): Promise<s
   });
 }
 
-async function scanPath(session: Session, path: string, accept: Accepted): Promise<SourceScan> {
+async function scanPath(session: Session, path: string, options: ScanOptions): Promise<SourceScan> {
   const resolved = resolveSource(path);
   const { db, home } = session;
   const source = await ensureSource(db, home.box, resolved.path, RESERVED_NAMES, session.now());
   const meter = session.report.phase(`Scanning ${source.name}`);
   try {
-    return await new Scanning(session, source, resolved, meter).run(accept);
+    return await new Scanning(session, source, resolved, meter, options.rest ?? 0).run(options.accept);
   } finally {
     meter.done();
   }
@@ -123,6 +128,8 @@ class Scanning {
   readonly #source: Source;
   readonly #resolved: ResolvedSource;
   readonly #meter: Meter;
+  /** ms. */
+  readonly #rest: number;
   readonly #walked = new WalkReport();
   readonly #problems: FileProblem[] = [];
   /** Known versions whose files are being hashed, by path. */
@@ -134,12 +141,16 @@ class Scanning {
   #unchanged = 0;
   #added = 0;
   #changed = 0;
+  #unsettled = 0;
+  /** Those of the unsettled files under whose path nothing is known. */
+  #unsettledNew = 0;
 
-  constructor(session: Session, source: Source, resolved: ResolvedSource, meter: Meter) {
+  constructor(session: Session, source: Source, resolved: ResolvedSource, meter: Meter, rest: number) {
     this.#session = session;
     this.#source = source;
     this.#resolved = resolved;
     this.#meter = meter;
+    this.#rest = rest;
   }
 
   async run(accept: Accepted): Promise<SourceScan> {
@@ -175,12 +186,22 @@ class Scanning {
         if (item.kind !== "new") this.#known++;
         if (item.kind === "unchanged") this.#unchanged++;
         else if (item.kind === "gone") this.#gone.push(item.known);
-        else if (item.kind !== "unknown") files.push(item.found);
-        if (item.kind === "changed") this.#hashing.set(item.known.path, item.known);
+        else if (item.kind !== "unknown" && this.#takes(item)) files.push(item.found);
       }
       this.#meter.add(0, batch.length - files.length);
       if (files.length > 0) yield files;
     }
+  }
+
+  /** Whether a new or changed file is to be hashed now. */
+  #takes(item: Extract<Comparison<KnownVersion>, { kind: "new" | "changed" }>): boolean {
+    if (!isAtRest(item.found, this.#rest, this.#session.now())) {
+      this.#unsettled++;
+      if (item.kind === "new") this.#unsettledNew++;
+      return false;
+    }
+    if (item.kind === "changed") this.#hashing.set(item.known.path, item.known);
+    return true;
   }
 
   async #record(batch: readonly HashResult[]): Promise<void> {
@@ -214,7 +235,9 @@ class Scanning {
 
   #assertPlausible(moved: number, accept: Accepted): void {
     const { path, device } = this.#resolved;
-    const tally = { known: this.#known, found: this.#walked.files, gone: this.#gone.length, moved };
+    // A new file that is not hashed yet may be a moved one: rather too mild than a false alarm.
+    const found = { known: this.#known, found: this.#walked.files, gone: this.#gone.length };
+    const tally = { ...found, moved: moved + this.#unsettledNew };
     assertPlausible({ path, device, deviceBefore: this.#source.device }, tally, accept);
   }
 
@@ -237,6 +260,7 @@ class Scanning {
       symlinks: this.#walked.symlinks,
       special: this.#walked.special,
       ignored: this.#walked.ignored,
+      unsettled: this.#unsettled,
       problems: this.#problems,
     };
   }

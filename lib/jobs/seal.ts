@@ -26,6 +26,7 @@ import {
   findVolume,
   markStored,
   type Mentions,
+  noteManifest,
   type PlannedFile,
   plannedVolumes,
   planVolume,
@@ -269,8 +270,9 @@ export async function storeManifest(
   manifest: Manifest,
 ): Promise<void> {
   const key = manifestKey(volume.name);
-  if (await store.head(key) !== undefined) return;
-  await sendBytes(session, store, key, gzipSync(utf8(encodeManifest(manifest))), "manifest");
+  const object = await store.head(key) ??
+    await sendBytes(session, store, key, gzipSync(utf8(encodeManifest(manifest))), "manifest");
+  await noteManifest(session.db, volume.id, object);
 }
 
 /** Encrypts bytes in memory for today's recipients and stores them. */

@@ -1,7 +1,7 @@
 /** The main job: scan → stage → seal → confirm → snapshot → tidy staging → report. */
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
-import { replaceableStaged, stagedContents } from "../catalog/staged.ts";
+import { stagedContents } from "../catalog/staged.ts";
 import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import type { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
@@ -10,7 +10,7 @@ import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinished
 import type { Session } from "./session.ts";
 import { tendSnapshots } from "./snapshots.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
-import { tidyStaging } from "./tidy.ts";
+import { owesTidying, tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
 
@@ -128,7 +128,7 @@ class Syncing {
    */
   async #owesSnapshot(): Promise<boolean> {
     if (this.#scanned || this.#done() > this.#inSnapshot) return true;
-    return (await replaceableStaged(this.#session.db)).length > 0;
+    return await owesTidying(this.#session);
   }
 
   async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {

@@ -1,6 +1,6 @@
 /** Tidying staging: removing what is there of contents that are in a stored volume (DESIGN §5 step 9). */
 
-import { forgetStaged, replaceableStaged, type StagedObject } from "../catalog/staged.ts";
+import { discardedObjects, forgetDiscarded, forgetStaged, replaceableStaged } from "../catalog/staged.ts";
 import { forgetUpload, needlessUploads } from "../catalog/uploads.ts";
 import { StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
@@ -16,18 +16,40 @@ import type { Session } from "./session.ts";
  */
 export async function tidyStaging(session: Session): Promise<number> {
   await forgetNeedless(session);
-  const objects = await replaceableStaged(session.db);
+  const { db } = session;
+  const replaced = await replaceableStaged(db);
+  const removed = await removeFrom(
+    session,
+    replaced,
+    (url, gone) => forgetStaged(db, url, gone.map(({ content }) => content)),
+  );
+  const discarded = await discardedObjects(db);
+  return removed +
+    await removeFrom(session, discarded, (url, gone) => forgetDiscarded(db, url, gone.map(({ key }) => key)));
+}
+
+/** Whether something in staging waits to be removed once a snapshot knows what it is replaced by. */
+export async function owesTidying({ db }: Session): Promise<boolean> {
+  return (await replaceableStaged(db)).length > 0 || (await discardedObjects(db)).length > 0;
+}
+
+/** Removes objects, store by store, and forgets those that are gone. */
+async function removeFrom<O extends { readonly store: string; readonly key: string }>(
+  session: Session,
+  objects: readonly O[],
+  forget: (url: string, gone: readonly O[]) => Promise<void>,
+): Promise<number> {
   let removed = 0;
   for (const [url, group] of Map.groupBy(objects, (object) => object.store)) {
-    const gone: number[] = [];
+    const gone: O[] = [];
     try {
       await removeAll(session, await session.storeAt(url), group, gone);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const left = group.length - gone.length;
-      session.report.warn(`${left} staged objects that are in volumes now stay at ${url}: ${error.message}`);
+      session.report.warn(`${left} staged objects that are not needed now stay at ${url}: ${error.message}`);
     } finally {
-      await forgetStaged(session.db, url, gone);
+      await forget(url, gone);
     }
     removed += gone.length;
   }
@@ -56,15 +78,15 @@ async function forgetNeedless(session: Session): Promise<void> {
   }
 }
 
-async function removeAll(
+async function removeAll<O extends { readonly key: string }>(
   session: Session,
   store: Store,
-  objects: readonly StagedObject[],
-  gone: number[],
+  objects: readonly O[],
+  gone: O[],
 ): Promise<void> {
   await inParallel(objects, { width: 8, budget: 8, cost: () => 1 }, async (object) => {
     session.signal.throwIfAborted();
     await store.remove(object.key);
-    gone.push(object.content);
+    gone.push(object);
   });
 }

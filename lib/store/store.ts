@@ -47,6 +47,8 @@ export interface ObjectInfo {
   /** When the store says it was written, in ms since 1970; undefined where it does not say. */
   readonly modified: number | undefined;
   readonly availability: Availability;
+  /** The storage class, as the store names it; left out where it has none. */
+  readonly storageClass?: string;
 }
 
 /** Bytes `offset` to `offset + length` of an object. */

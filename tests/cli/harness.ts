@@ -57,6 +57,7 @@ export class User {
       },
       input: () => Promise.resolve(this.input),
       now: () => this.clock ?? Date.now(),
+      onHangup: () => () => {},
       signal: this.signal,
     };
     const code = await runCommand(args, terminal);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ColdframeError, hasCode } from "../../lib/errors.ts";
+import { NO_ALERTS } from "../../lib/home/config-alerts.ts";
 import { DEFAULT_CHECKS } from "../../lib/home/config-checks.ts";
 import { DEFAULT_CONFIG, parseConfig, renderConfig } from "../../lib/home/config.ts";
 
@@ -21,6 +22,7 @@ test("an empty file is the defaults", () => {
     stagingLimit: undefined,
     prices: undefined,
     checks: DEFAULT_CHECKS,
+    alerts: NO_ALERTS,
   });
 });
 
@@ -39,6 +41,9 @@ prices = "prices.json"
 
 [checks]
 volumes = "2w"
+
+[alerts]
+digest = false
 `;
   assert.deepEqual(parseConfig(text, "config.toml"), {
     staging: "file:/mnt/usb/store",
@@ -52,6 +57,7 @@ volumes = "2w"
     stagingLimit: 10_000_000_000,
     prices: "prices.json",
     checks: { ...DEFAULT_CHECKS, volumes: 14 * 86_400_000 },
+    alerts: { ...NO_ALERTS, digest: false },
   });
 });
 
@@ -82,6 +88,19 @@ const MISTAKES: readonly [text: string, says: RegExp][] = [
   [`checks = { volumes = 30 }`, /checks\.volumes must be a time such as "12h", "30d" or "2w", or "never"/],
   [`checks = { volumes = "0d" }`, /checks\.volumes must be a time/],
   [`checks = { volumes = "1 month" }`, /checks\.volumes must be a time/],
+  [`alerts = 5`, /alerts must be a table: a line \[alerts\]/],
+  [`alerts = { sms = 1 }`, /unknown key "sms" in \[alerts\]; the keys are mail, ntfy, webhook, ping, digest/],
+  [`alerts = { digest = 1 }`, /alerts\.digest must be true or false/],
+  [`[alerts.mail]`, /alerts\.mail\.host is missing/],
+  [`alerts.mail = { host = "h" }`, /alerts\.mail\.to is missing/],
+  [`alerts.mail = { host = "h", to = "me" }`, /alerts\.mail\.to: "me" is not a mail address/],
+  [`alerts.mail = { host = "h", to = "a@b\\nBcc: c@d" }`, /alerts\.mail\.to: .* is not a mail address/],
+  [`alerts.mail = { host = "h", to = "a@b", port = 0 }`, /alerts\.mail\.port must be a number from 1 to/],
+  [`alerts.mail = { host = "h", to = "a@b", security = "ssl" }`, /security must be "starttls", "tls" or/],
+  [`alerts.mail = { host = "h", to = "a@b", password = "x" }`, /unknown key "password" in \[alerts\.mail\]/],
+  [`alerts.ntfy = { url = "ntfy.sh/x" }`, /alerts\.ntfy\.url must be a web address/],
+  [`alerts.webhook = { header = "a b" }`, /alerts\.webhook\.header must be the name of a header/],
+  [`alerts.ping = { url = "https://hc-ping.com/x" }`, /forge pings: put the address into a file/],
   [`checks = { reread = "never" }`, /checks\.reread cannot be "never"/],
   [`catalog = ["a"]`, /catalog must be a text in quotes/],
   [`staging = file:/mnt/usb`, /./],
@@ -134,4 +153,36 @@ test("every example in what init writes is right when its # is taken away", () =
   assert.notEqual(config.staging, undefined);
   assert.notEqual(config.catalog, undefined);
   assert.equal(config.ignore.length > 0 && config.sources.length > 0, true);
+});
+
+test("mail needs a host and an address; the rest is what most servers want", () => {
+  const mail = (text: string) => parseConfig(`[alerts.mail]\nhost = "h"\n${text}`, "c").alerts.mail;
+  const usual = {
+    host: "h",
+    port: 587,
+    security: "starttls",
+    user: undefined,
+    passwordFile: undefined,
+    from: "a@b.c",
+    to: ["a@b.c"],
+    caFile: undefined,
+  };
+  assert.deepEqual(mail(`to = "a@b.c"`), usual);
+  assert.deepEqual(mail(`user = "a@b.c"`), { ...usual, user: "a@b.c" });
+  assert.deepEqual(mail(`to = ["a@b.c", "Bo <d@e.f>"]\nsecurity = "tls"`), {
+    ...usual,
+    port: 465,
+    security: "tls",
+    to: ["a@b.c", "Bo <d@e.f>"],
+  });
+});
+
+test("the alerts in what init writes are right when their # is taken away", () => {
+  const text = renderConfig({}).replace(/^[^]*(?=# \[alerts\.mail\])/, "").replace(/^# /gm, "");
+  const { mail, ntfy, ping } = parseConfig(text, "config.toml").alerts;
+  assert.deepEqual([mail?.to, ntfy?.url, ping?.urlFile], [
+    ["me@example.org"],
+    "https://ntfy.example.org/photos",
+    "ping-url",
+  ]);
 });

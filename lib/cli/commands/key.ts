@@ -29,6 +29,7 @@ import {
 import { newPassphrase, passphraseAsker } from "../passphrase.ts";
 import { json, line, type Terminal } from "../terminal.ts";
 import { keyKitCommand } from "./key-kit.ts";
+import { keyRewrapCommand } from "./key-rewrap.ts";
 
 export function keyCommand(context: CommandContext): Command {
   const key = newGroup(
@@ -55,6 +56,7 @@ export function keyCommand(context: CommandContext): Command {
       .action((recipient: string, flags: GlobalFlags) => add(context, recipient, flags)),
   );
   key.addCommand(keyKitCommand(context));
+  key.addCommand(keyRewrapCommand(context));
   key.addCommand(
     newCommand(
       "protect",
@@ -125,7 +127,7 @@ async function add(context: CommandContext, text: string, flags: GlobalFlags): P
         ? `${fingerprint(recipient)} could open new objects already.`
         : `${
           fingerprint(recipient)
-        } can open what is stored from now on. What is stored already stays as it is.`,
+        } can open what is stored from now on. What is stored already stays as it is; \`coldframe key rewrap\` renews what is not in volumes.`,
     );
   });
 }

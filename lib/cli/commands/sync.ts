@@ -14,6 +14,7 @@ import {
   limitRateOption,
   lockOption,
   newCommand,
+  restOption,
   type StoreFlags,
   volumeSizeOption,
   withSession,
@@ -26,6 +27,7 @@ import { keyAdvice } from "../key-advice.ts";
 interface Flags extends GlobalFlags, StoreFlags {
   readonly volumeSize?: number;
   readonly seal?: boolean;
+  readonly rest?: number;
   readonly dryRun?: boolean;
   readonly acceptGone?: boolean;
   readonly acceptDevice?: boolean;
@@ -44,6 +46,7 @@ export function syncCommand(context: CommandContext): Command {
     .addOption(limitRateOption())
     .addOption(lockOption())
     .option("--seal", "make a volume of what waits now, though it is not full")
+    .addOption(restOption())
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
     .option("--accept-device", "a folder has really moved to another disk")
@@ -56,7 +59,13 @@ async function run(context: CommandContext, dirs: readonly string[], flags: Flag
   await withSession(context, flags, { create: dirs.length > 0, lockFor: "sync" }, async (session, opened) => {
     if (opened.created && flags.json !== true) welcome(context.terminal, opened);
     const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
-    const report = await sync(session, { dirs, accept, seal: flags.seal === true, volumeSize });
+    const report = await sync(session, {
+      dirs,
+      accept,
+      rest: flags.rest,
+      seal: flags.seal === true,
+      volumeSize,
+    });
     if (flags.json === true) json(context.terminal, toJson(report));
     else print(context.terminal, report, opened);
     context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);

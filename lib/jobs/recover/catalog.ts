@@ -15,7 +15,7 @@ import { ColdframeError } from "../../errors.ts";
 import { makePrivateFile } from "../../files.ts";
 import type { StoreContext } from "../../store/context.ts";
 import { freshArchive } from "../init.ts";
-import { manifestKey, volumeKey } from "../object-keys.ts";
+import { volumeKey, volumeOfManifest } from "../object-keys.ts";
 import type { Reporter } from "../report.ts";
 import { addManifest, type FoundManifest, nameOfVolume, readManifests, storedVolumes } from "./manifests.ts";
 import { type Problem, problemOf } from "./problems.ts";
@@ -147,7 +147,7 @@ export class CatalogRecovery {
     const unknown = [];
     for (const found of storedVolumes(this.#stores)) {
       const known = await findVolume(db, nameOfVolume(found.info.key) ?? "");
-      if (known?.state !== "stored") unknown.push(found);
+      if (known?.state !== "stored" && known?.state !== "damaged") unknown.push(found);
     }
     if (unknown.length > 0) this.#options.report.say("Reading the manifests of volumes it does not know.");
     const found = await this.#read(unknown);
@@ -218,10 +218,11 @@ export class CatalogRecovery {
   async #volumesGone(db: Database, missed: readonly MissingObject[]): Promise<MissingObject[]> {
     const told = new Set(missed.map(({ key }) => key));
     const gone: MissingObject[] = [];
-    for (const { store, info } of objectsLike(this.#stores, /^manifests\/.+\.jsonl\.gz\.age$/)) {
-      const name = info.key.slice("manifests/".length, -".jsonl.gz.age".length);
+    for (const { store, info } of objectsLike(this.#stores, /^manifests\//)) {
+      const name = volumeOfManifest(info.key);
+      if (name === undefined) continue;
       const key = volumeKey(name);
-      if (told.has(key) || info.key !== manifestKey(name)) continue;
+      if (told.has(key)) continue;
       if (this.#stores.some(({ objects }) => objects.has(key))) continue;
       told.add(key);
       if (await findVolume(db, name) === undefined) gone.push({ store: store.url, key, found: "nothing" });

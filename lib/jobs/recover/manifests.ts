@@ -5,7 +5,7 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { decryptAccess } from "../../age/access.ts";
-import { openHeader, readHeader, type Unlock } from "../../age/header.ts";
+import { headerEnd, openHeader, readHeader, type Unlock } from "../../age/header.ts";
 import { payloadSize, plainSize } from "../../age/payload.ts";
 import { decryptBytes } from "../../age/stream.ts";
 import { type Bytes, collect } from "../../bytes.ts";
@@ -20,7 +20,7 @@ import {
   parseManifest,
 } from "../../plan/manifest.ts";
 import type { RandomAccess } from "../../types.ts";
-import { manifestKey } from "../object-keys.ts";
+import { manifestKey, volumeOfManifest } from "../object-keys.ts";
 import { inParallel } from "../pool.ts";
 import { objectAccess } from "../restore/object-access.ts";
 import { buildVolume, type VolumeDraft } from "../volume.ts";
@@ -107,19 +107,53 @@ async function fromManifests(
   unlock: Unlock,
   onProblem: (problem: Problem) => void,
 ): Promise<Listing | undefined> {
-  const key = manifestKey(nameOfVolume(volume) ?? "");
-  for (const { store, objects } of stores) {
-    const info = objects.get(key);
-    if (info === undefined) continue;
-    const read = await told({ store, info }, async () => {
-      const sealed = await collect(store.read(key));
-      const { headerSize } = await openHeader(sealed, unlock, key);
-      const packed = await decryptBytes(sealed, unlock, key);
-      return { packed, headerSize, manifest: parseNamed(unpack(packed, key), volume) };
-    }, onProblem);
-    if (read !== undefined) return read;
+  const name = nameOfVolume(volume) ?? "";
+  const problems: Problem[] = [];
+  for (const found of manifestsOf(stores, name)) {
+    const read = await told(
+      found,
+      () => readListing(found, volume, unlock),
+      (problem) => problems.push(problem),
+    );
+    if (read === undefined) continue;
+    const own = await volumeHeaderSize(stores, name);
+    return own === undefined ? read : { ...read, headerSize: own };
   }
+  problems.forEach(onProblem); // told only when no other manifest of the volume could be used
   return undefined;
+}
+
+/** The manifest objects of a volume, the one it was stored with first. */
+function manifestsOf(stores: readonly ListedStore[], name: string): FoundObject[] {
+  const first = manifestKey(name);
+  return objectsLike(stores, MANIFESTS).filter(({ info }) => volumeOfManifest(info.key) === name)
+    .sort((a, b) => Number(b.info.key === first) - Number(a.info.key === first));
+}
+
+const MANIFESTS = /^manifests\//;
+
+async function readListing(
+  { store, info: { key } }: FoundObject,
+  volume: string,
+  unlock: Unlock,
+): Promise<Listing> {
+  const sealed = await collect(store.read(key));
+  const { headerSize } = await openHeader(sealed, unlock, key);
+  const packed = await decryptBytes(sealed, unlock, key);
+  return { packed, headerSize, manifest: parseNamed(unpack(packed, key), volume) };
+}
+
+/** A volume's header is as long as that of the manifest it was stored with, which shows it to anyone. */
+async function volumeHeaderSize(stores: readonly ListedStore[], name: string): Promise<number | undefined> {
+  const [first] = manifestsOf(stores, name);
+  if (first?.info.key !== manifestKey(name)) return undefined;
+  const sealed = await collect(first.store.read(first.info.key));
+  try {
+    return headerEnd(sealed, first.info.key);
+  } catch (error) {
+    if (error instanceof ColdframeError) return undefined; // damaged: another one was read
+    throw error;
+  }
 }
 
 /**

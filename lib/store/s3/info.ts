@@ -29,6 +29,7 @@ export function infoFromHead(key: string, headers: Headers): ObjectInfo {
     checksum: objectChecksum(headers),
     modified: parseTime(headers.get("last-modified")),
     availability: availabilityFromHead(headers),
+    storageClass: headers.get("x-amz-storage-class") ?? "STANDARD",
   };
 }
 
@@ -55,7 +56,13 @@ export function infoFromListing(key: string, contents: XmlElement): ObjectInfo {
     checksum: undefined,
     modified: parseTime(textOf(contents, "LastModified")),
     availability: availabilityFromListing(contents),
+    ...classOf(contents),
   };
+}
+
+function classOf(contents: XmlElement): Pick<ObjectInfo, "storageClass"> {
+  const storageClass = textOf(contents, "StorageClass");
+  return storageClass === undefined ? {} : { storageClass };
 }
 
 function availabilityFromListing(contents: XmlElement): Availability {

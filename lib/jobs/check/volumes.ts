@@ -1,0 +1,230 @@
+/**
+ * `check volumes`: is every volume where the catalog says, with the checksum that it was stored with? One
+ * listing and one HEAD for each volume; of manifests and snapshots the listing alone must do.
+ */
+
+import { contentsOfVolume, copiesOf } from "../../catalog/copies.ts";
+import type { Found } from "../../catalog/findings.ts";
+import { type Proof, provenObjects } from "../../catalog/proofs.ts";
+import { listSnapshots, type Snapshot } from "../../catalog/runs.ts";
+import { listVolumes, type Volume } from "../../catalog/volumes.ts";
+import type { ObjectInfo } from "../../store/store.ts";
+import { manifestKey } from "../object-keys.ts";
+import type { Session } from "../session.ts";
+import { foreignFinding, foreignObjects } from "./known.ts";
+import { countLevels, findingName, type Group, Look, type StoreReport } from "./look.ts";
+import { type ExpectedObject, type Fault, listAll, lookAt, type Looked } from "./objects.ts";
+import { costOf, CountingStore } from "./requests.ts";
+import { checksumRemarks, openUnlessUnused } from "./staging.ts";
+import { describeFault, describeRemains, pathsOf, type Remains, remainsOf, severityOf } from "./texts.ts";
+
+/** The name in `runs`, and the scope of the findings. */
+export const VOLUMES = "check volumes";
+
+/** A stored volume, as a check goes by it. */
+export interface ExpectedVolume extends ExpectedObject {
+  readonly volume: Volume;
+}
+
+/** Looks at every store that holds volumes or snapshots. */
+export async function lookAtVolumes(
+  session: Session,
+  look: Look,
+  readBefore: number,
+): Promise<StoreReport[]> {
+  const volumes = (await listVolumes(session.db)).filter(({ state }) => state === "stored");
+  const snapshots = await listSnapshots(session.db);
+  const urls = new Set([session.urls.cold, ...[...volumes, ...snapshots].map(({ store }) => store)]);
+  const reports: StoreReport[] = [];
+  for (const url of urls) {
+    const there = ({ store }: { readonly store: string }) => store === url;
+    const holds = { volumes: volumes.filter(there), snapshots: snapshots.filter(there) };
+    const store = await openUnlessUnused(session, url, holds.volumes.length + holds.snapshots.length > 0);
+    if (store === undefined) continue;
+    const groups = await new StoreLook(session, look, store).run(holds);
+    const { requests } = store;
+    reports.push({ store: url, groups, requests, cost: await costOf(session, url, requests, readBefore) });
+  }
+  return reports;
+}
+
+const FOLDERS = ["volumes/", "manifests/", "catalog/"];
+
+class StoreLook {
+  readonly #session: Session;
+  readonly #look: Look;
+  readonly #store: CountingStore;
+  readonly #url: string;
+  #listed: ReadonlyMap<string, ObjectInfo> = new Map();
+
+  constructor(session: Session, look: Look, store: CountingStore) {
+    this.#session = session;
+    this.#look = look;
+    this.#store = store;
+    this.#url = store.url;
+  }
+
+  async run(
+    { volumes, snapshots }: { readonly volumes: readonly Volume[]; readonly snapshots: readonly Snapshot[] },
+  ): Promise<Group[]> {
+    // Where no staged files stand between, one listing of everything takes fewer requests than three.
+    const prefixes = this.#url === this.#session.urls.staging ? FOLDERS : [""];
+    this.#listed = await listAll(this.#store, prefixes, this.#session.signal);
+    const groups = [
+      await this.#volumes(volumes),
+      await this.#manifests(volumes),
+      await this.#snapshots(snapshots),
+    ];
+    for (const prefix of ["volumes/", "manifests/"]) {
+      const foreign = await foreignObjects(this.#session.db, this.#listed.values(), prefix);
+      foreignFinding(this.#url, prefix, foreign).forEach((found) => this.#look.add(found));
+    }
+    return groups;
+  }
+
+  async #volumes(volumes: readonly Volume[]): Promise<Group> {
+    const expected = volumes.map((volume): ExpectedVolume => ({
+      volume,
+      key: volume.key,
+      size: volume.objectSize,
+      checksum: volume.checksum,
+      stored: volume.stored ?? volume.created,
+    }));
+    const looked = await this.#lookAt(expected, async () => {
+      const now = await listVolumes(this.#session.db);
+      return now.filter(({ state }) => state === "stored").map(({ key }) => key);
+    });
+    for (const { object, faults } of looked) {
+      for (const fault of faults) this.#look.add(await this.#volumeFinding(object, fault));
+    }
+    const group = this.#group("volumes", looked);
+    const unknown = volumes.filter(({ checksum }) => checksum === undefined).length;
+    return { ...group, remarks: [...group.remarks, ...unknownRemarks(unknown)] };
+  }
+
+  /** To compare their checksums would take as many requests again, for what the volumes hold, too. */
+  async #manifests(volumes: readonly Volume[]): Promise<Group> {
+    const expected = volumes.map((volume): ExpectedVolume => ({
+      volume,
+      key: manifestKey(volume.name),
+      size: volume.manifestSize,
+      checksum: undefined,
+      stored: volume.stored ?? volume.created,
+    }));
+    const looked = await this.#lookAt(expected, async () => {
+      const now = await listVolumes(this.#session.db);
+      return now.filter(({ state }) => state === "stored").map(({ name }) => manifestKey(name));
+    });
+    for (const { object, faults } of looked) {
+      for (const fault of faults) this.#look.add(this.#manifestFinding(object, fault));
+    }
+    return this.#group("manifests", looked);
+  }
+
+  async #snapshots(snapshots: readonly Snapshot[]): Promise<Group> {
+    const expected = snapshots.map(({ key, size, time }): ExpectedObject => ({
+      key,
+      size,
+      checksum: undefined,
+      stored: time,
+    }));
+    const looked = await this.#lookAt(expected, async () => {
+      return (await listSnapshots(this.#session.db)).map(({ key }) => key);
+    });
+    for (const { object, faults } of looked) {
+      for (const fault of faults) this.#look.add(this.#snapshotFinding(object, fault));
+    }
+    return this.#group("snapshots", looked);
+  }
+
+  async #lookAt<O extends ExpectedObject>(
+    expected: readonly O[],
+    keysNow: () => Promise<string[]>,
+  ): Promise<Looked<O>[]> {
+    expected.forEach((object) => this.#look.expect(this.#url, object));
+    const looked = await lookAt(this.#store, expected, this.#listed, {
+      onceChecksummed: await provenObjects(this.#session.db, this.#url, "checksummed"),
+      stillExpected: async (keys) => new Set(keys).intersection(new Set(await keysNow())),
+      signal: this.#session.signal,
+    });
+    for (const { object, levels, faults } of looked) {
+      const proof = (level: Proof["level"]): Proof => ({
+        store: this.#url,
+        key: object.key,
+        content: 0,
+        level,
+      });
+      levels.forEach((level) => this.#look.prove(proof(level)));
+      if (faults.some((fault) => severityOf(fault) === "damage")) {
+        this.#look.distrust(this.#url, object.key);
+      }
+    }
+    return looked;
+  }
+
+  #group(what: string, looked: readonly Looked[]): Group {
+    const proven = countLevels(looked.map(({ levels }) => levels));
+    return {
+      what,
+      objects: looked.length,
+      bytes: looked.reduce((sum, { object }) => sum + (object.size ?? 0), 0),
+      proven,
+      remarks: what === "volumes" ? checksumRemarks(this.#url, looked.length, proven.checksummed) : [],
+    };
+  }
+
+  async #volumeFinding(object: ExpectedVolume, fault: Fault): Promise<Found> {
+    const { db } = this.#session;
+    const { volume, key } = object;
+    const copies = await copiesOf(db, await contentsOfVolume(db, volume.id));
+    const remains = remainsOf(copies, { store: this.#url, key, volume: volume.name });
+    return {
+      name: findingName(fault.kind === "wrong-class" ? "class" : "object", this.#url, key),
+      kind: fault.kind,
+      severity: severityOf(fault),
+      message: `${describeFault(this.#url, object, fault)}; ${describeRemains(remains)}`,
+      hint: volumeHint(fault, remains),
+      files: pathsOf(copies),
+    };
+  }
+
+  /** What a manifest tells stands in its volume and in the catalog, too: it is missed after a disaster only. */
+  #manifestFinding(object: ExpectedVolume, fault: Fault): Found {
+    const missing = fault.kind === "object-missing";
+    return {
+      name: findingName(fault.kind === "wrong-class" ? "class" : "object", this.#url, object.key),
+      kind: fault.kind,
+      severity: "warning",
+      message: `${describeFault(this.#url, object, fault)}; its volume and the catalog have the same list`,
+      hint: missing
+        ? "Store it again: coldframe check volumes --mend"
+        : "Move that object away, then: coldframe check volumes --mend",
+      files: [],
+    };
+  }
+
+  #snapshotFinding(object: ExpectedObject, fault: Fault): Found {
+    return {
+      name: findingName(fault.kind === "wrong-class" ? "class" : "object", this.#url, object.key),
+      kind: fault.kind,
+      severity: "warning",
+      message: `${describeFault(this.#url, object, fault)}; it is an earlier copy of the catalog`,
+      hint: "Take a new one: coldframe check volumes --mend",
+      files: [],
+    };
+  }
+}
+
+function volumeHint({ kind }: Fault, { lost }: Remains): string {
+  if (kind === "checksum-missing") return "Read it back: coldframe check volumes --deep --all";
+  if (kind === "wrong-class") return "Look for a lifecycle rule of the bucket; see docs/CHECK.md.";
+  const mend = "Store its files again: coldframe check volumes --mend, then coldframe sync";
+  return lost.length === 0 ? mend : `First try to bring the object back, from the store's versions. ${mend}`;
+}
+
+function unknownRemarks(volumes: number): string[] {
+  if (volumes === 0) return [];
+  return [
+    `of ${volumes} the catalog knows no checksum, since it was recovered: add --deep to read the bytes`,
+  ];
+}

@@ -1,0 +1,188 @@
+/**
+ * One round: a home, a source, one or two stores; runs that are killed, with changes of the source between
+ * them; a last run that is not; and the judge. A seed repeats all choices, though not the moment to the
+ * microsecond in which a signal arrives.
+ */
+
+import { mkdir } from "node:fs/promises";
+import { withUser } from "../cli/harness.ts";
+import type { User } from "../cli/harness.ts";
+import type { DriveServer } from "../servers/drive/server.ts";
+import type { S3Server } from "../servers/s3/server.ts";
+import { DriveTier } from "./drive-tier.ts";
+import { FileTier } from "./file-tier.ts";
+import { judge, type Moment } from "./judge.ts";
+import { type Ended, type Kill, runProgram, type Runtime } from "./program.ts";
+import { Random } from "./random.ts";
+import { S3Tier } from "./s3-tier.ts";
+import { Source, type SourceShape } from "./source.ts";
+import { STEPS, type StoreKind, type Tier } from "./tier.ts";
+import { CAN_TRACE } from "./trace.ts";
+
+/** The servers that all rounds share. */
+export interface Servers {
+  readonly s3: S3Server;
+  readonly drive: DriveServer;
+}
+
+/** What a round is made of. */
+export interface RoundOptions {
+  readonly seed: number;
+  readonly store: StoreKind;
+  /** What runs that are not `deno` by choice of the seed run on. */
+  readonly runtime: Runtime;
+}
+
+/** How a round went. */
+export interface RoundReport {
+  readonly violations: readonly string[];
+  /** Where its runs were to die, each with whether one did. */
+  readonly deaths: readonly { readonly where: string; readonly died: boolean }[];
+  /** What happened, for whoever looks into a violation. */
+  readonly story: readonly string[];
+}
+
+/** Small files, several volumes of a megabyte; or few large ones, whose volumes go in parts. */
+const SHAPES: readonly (SourceShape & { readonly volumeSize: string; readonly inParts: boolean })[] = [
+  { files: 40, largest: 140_000, volumeSize: "1M", inParts: false },
+  { files: 40, largest: 140_000, volumeSize: "1M", inParts: false },
+  { files: 12, largest: 3_500_000, volumeSize: "12M", inParts: true },
+];
+
+/** How long a run takes at the most when nothing else goes on, in ms, for the moments of random kills. */
+const LONGEST = 700;
+
+/** Runs one round in a folder of its own, which is gone afterwards. */
+export function playRound(servers: Servers, options: RoundOptions): Promise<RoundReport> {
+  return withUser((user) => new Round(user, servers, options).play());
+}
+
+class Round {
+  readonly #user: User;
+  readonly #options: RoundOptions;
+  readonly #random: Random;
+  readonly #staging: Tier;
+  readonly #cold: Tier;
+  readonly #shape: typeof SHAPES[number];
+  readonly #deaths: { where: string; died: boolean }[] = [];
+  readonly #story: string[] = [];
+  #runs = 0;
+
+  constructor(user: User, servers: Servers, options: RoundOptions) {
+    this.#user = user;
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.#shape = this.#random.pick(SHAPES);
+    this.#cold = tierOf(options.store, servers, user, options.seed);
+    // Two tiers as most people have them, or one store for both.
+    const split = options.store !== "drive" && this.#random.chance(0.3);
+    this.#staging = split ? tierOf("drive", servers, user, options.seed) : this.#cold;
+    user.env = { ...this.#cold.env, ...this.#staging.env, HOME: user.folder };
+  }
+
+  async play(): Promise<RoundReport> {
+    try {
+      const source = await this.#begin();
+      const moments: Moment[] = [];
+      if (this.#random.chance(0.3)) {
+        await this.#mustEndWell();
+        moments.push({ at: Date.now(), contents: await source.contents() });
+        await source.mutate();
+      }
+      for (let left = this.#random.between(1, 4); left > 0; left--) {
+        await this.#dieOnce();
+        if (this.#random.chance(0.6)) await source.mutate();
+      }
+      await this.#mustEndWell();
+      moments.push({ at: undefined, contents: await source.contents() });
+      const violations = await judge({ user: this.#user, staging: this.#staging, cold: this.#cold, moments });
+      return { violations, deaths: this.#deaths, story: this.#story };
+    } catch (error) {
+      const violations = [
+        error instanceof Violation ? error.message : String(error instanceof Error ? error.stack : error),
+      ];
+      return { violations, deaths: this.#deaths, story: this.#story };
+    } finally {
+      for (const tier of this.#tiers) await tier.close();
+    }
+  }
+
+  get #tiers(): readonly Tier[] {
+    return [...new Set([this.#cold, this.#staging])];
+  }
+
+  async #begin(): Promise<Source> {
+    const kind = this.#random.chance(0.5) ? ["--classic"] : [];
+    await this.#user.ok("init", "--yes", ...kind, "--cold", this.#cold.url, "--staging", this.#staging.url);
+    await mkdir(this.#user.path("logs"));
+    for (const tier of this.#tiers) await tier.prepare(this.#user.home);
+    return await Source.make(this.#user.path("Photos"), this.#random, this.#shape);
+  }
+
+  async #mustEndWell(): Promise<void> {
+    const { code, err } = await this.#run({ kind: "none" });
+    if (code !== 0) throw new Violation(`a run that nobody disturbed ended with ${code}: ${err.trim()}`);
+  }
+
+  async #dieOnce(): Promise<void> {
+    const kill = this.#chooseKill();
+    const { killed, code, err, took } = await this.#run(kill);
+    this.#deaths.push({ where: describe(kill), died: killed });
+    this.#story.push(
+      `${describe(kill)}: ${killed ? "killed" : `ended with ${code}`} after ${Math.round(took)} ms`,
+    );
+    if (!killed && code !== 0) {
+      throw new Violation(`before it could be killed, a run ended with ${code}: ${err.trim()}`);
+    }
+  }
+
+  #chooseKill(): Kill {
+    const random = this.#random;
+    const kind = random.fraction();
+    if (kind < 0.25) return { kind: "time", ms: random.between(60, LONGEST) };
+    if (kind < 0.45 && CAN_TRACE) {
+      const call = random.chance(0.8) ? "pwrite64" : "fsync";
+      return { kind: "call", stop: { call, nth: random.between(1, call === "fsync" ? 12 : 150) } };
+    }
+    const step = random.pick(STEPS.filter((one) => this.#shape.inParts || !one.startsWith("4")));
+    const tier = /^(2b|8|9)/.test(step) ? this.#staging : this.#cold;
+    const when = random.pick(["before", "after"] as const);
+    const most = step.startsWith("2b") || step.startsWith("9") ? 12 : 3;
+    const nth = step.startsWith("8") || random.chance(0.6) ? 1 : random.between(1, most);
+    return { kind: "step", tier, stop: { step, when, nth } };
+  }
+
+  async #run(kill: Kill): Promise<Ended> {
+    const runtime = this.#random.chance(0.12) ? "deno" : this.#options.runtime;
+    const seal = this.#random.chance(sealChance(kill)) ? ["--seal"] : [];
+    const { volumeSize } = this.#shape;
+    const user = this.#user;
+    return await runProgram({
+      runtime,
+      args: ["sync", user.path("Photos"), "--volume-size", volumeSize, ...seal],
+      env: { COLDFRAME_HOME: user.home, ...user.env },
+      kill,
+      log: user.path("logs", String(this.#runs++)),
+      disks: this.#tiers.filter((tier) => tier instanceof FileTier),
+    });
+  }
+}
+
+/** How likely a run is to seal what waits: most likely what it takes to come to where it is to die. */
+function sealChance(kill: Kill): number {
+  if (kill.kind !== "step") return 0.5;
+  return kill.stop.step.startsWith("2b") ? 0.1 : 0.9;
+}
+
+class Violation extends Error {}
+
+function tierOf(kind: StoreKind, { s3, drive }: Servers, user: User, seed: number): Tier {
+  if (kind === "s3") return new S3Tier(s3, `round-${seed}`);
+  return kind === "drive" ? new DriveTier(drive) : new FileTier(user.path("disk"));
+}
+
+function describe(kill: Kill): string {
+  if (kill.kind === "step") return `${kill.stop.when} ${kill.stop.step} (${kill.tier.kind})`;
+  if (kill.kind === "call") return `in a ${kill.stop.call}`;
+  return kill.kind === "time" ? "at a random moment" : "not killed";
+}
