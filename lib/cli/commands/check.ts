@@ -1,11 +1,14 @@
 /** `coldframe check`: prove the copies. */
 
+import { rename, rm, writeFile } from "node:fs/promises";
+import process from "node:process";
 import { Argument, type Command, Option } from "commander";
 import type { Finding } from "../../catalog/findings.ts";
 import { latestSuccesses } from "../../catalog/runs.ts";
-import { ColdframeError, hasCode } from "../../errors.ts";
+import { ColdframeError, hasCode, messageOf } from "../../errors.ts";
 import { check, isDamage, jobOf, type Subject } from "../../jobs/check/check.ts";
 import type { DeepOptions, ThawOffer } from "../../jobs/check/deep.ts";
+import { checkHistory } from "../../jobs/check/history.ts";
 import { drill, type DrillReport } from "../../jobs/check/drill.ts";
 import type { CheckReport } from "../../jobs/check/look.ts";
 import { parseSample, type Sample } from "../../jobs/check/sample.ts";
@@ -16,6 +19,7 @@ import type { Session } from "../../jobs/session.ts";
 import { unlockWith } from "../../jobs/unlock.ts";
 import type { ThawTier } from "../../store/store.ts";
 import { formatSize } from "../../size.ts";
+import { checkPage } from "../check-page.ts";
 import { describeCheck, describeDrill } from "../check-text.ts";
 import {
   addStoreFlags,
@@ -26,7 +30,7 @@ import {
   type StoreFlags,
   withSession,
 } from "../command.ts";
-import { count, formatDay } from "../format.ts";
+import { count, formatDay, printable } from "../format.ts";
 import { addIdentityFlag, type IdentityFlags } from "../image.ts";
 import { passphraseAsker } from "../passphrase.ts";
 import { json, line, showError, type Terminal } from "../terminal.ts";
@@ -38,6 +42,7 @@ interface Flags extends GlobalFlags, StoreFlags, IdentityFlags {
   readonly thaw?: ThawTier;
   readonly yes?: boolean;
   readonly drill?: number | true;
+  readonly report?: string;
   readonly mend?: boolean;
   readonly acceptLost?: boolean;
 }
@@ -77,6 +82,7 @@ export function checkCommand(context: CommandContext): Command {
       new Option("--drill [files]", "restore files taken by chance, and compare them with their folders")
         .argParser(parseCount),
     )
+    .option("--report <file>", "also write what was proven when as a page of HTML; alone, checks nothing")
     .option("--mend", "repair what is damaged and can be")
     .option("--accept-lost", "give up files that are in damaged volumes only")
     .action((subject: string | undefined, flags: Flags) => run(context, subject, flags));
@@ -101,11 +107,13 @@ async function run(context: CommandContext, name: string | undefined, flags: Fla
   // To look takes no lock: a check of hours must not keep new photos from being stored.
   await withSession(context, flags, writes ? { lockFor: "check" } : {}, async (session) => {
     if (flags.drill !== undefined) return await runDrill(context, session, flags);
-    const due = name === undefined ? await dueSubjects(session) : undefined;
+    const pageOnly = name === undefined && flags.report !== undefined;
+    const due = name === undefined && !pageOnly ? await dueSubjects(session) : undefined;
     const subjects = due?.subjects ?? SUBJECTS.filter(({ kind }) => kind === name);
     const { reports, failed } = await checkAll(context, session, subjects, flags);
+    if (flags.report !== undefined) await writePage(context.terminal, session, flags.report);
     if (flags.json === true) json(context.terminal, { checks: reports.map(toJson) });
-    else if (subjects.length === 0) line(context.terminal, nothingDue(due?.next));
+    else if (subjects.length === 0 && !pageOnly) line(context.terminal, nothingDue(due?.next));
     const damage = reports.some(({ findings }) => isDamage(findings));
     context.finish(damage ? EXIT.damage : failed ? EXIT.failed : EXIT.done);
   });
@@ -210,6 +218,20 @@ function describeOffer({ volumes, bytes, days, price, hours }: ThawOffer): strin
   const cost = price === undefined ? "the price is not known here" : price;
   const wait = hours === undefined ? "" : `, in ${hours.from} to ${hours.to} hours`;
   return `To thaw ${count(volumes, "volume")} (${formatSize(bytes)}) for ${days} days${wait}: ${cost}.`;
+}
+
+/** Names of photos are in it: it is for its owner only. */
+async function writePage(terminal: Terminal, session: Session, path: string): Promise<void> {
+  const page = checkPage(await checkHistory(session, formatDay));
+  const fresh = `${path}.${process.pid}.part`;
+  try {
+    await writeFile(fresh, page, { mode: 0o600 });
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw new ColdframeError("home", `cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  terminal.err(`Wrote ${printable(path)}\n`);
 }
 
 async function runDrill({ terminal, finish }: CommandContext, session: Session, flags: Flags): Promise<void> {
