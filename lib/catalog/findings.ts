@@ -76,7 +76,8 @@ export async function openFindings(db: Database, scope?: string): Promise<Findin
   );
 }
 
-function parseFinding(row: RowReader): Finding {
+/** A row of `findings`. */
+export function parseFinding(row: RowReader): Finding {
   return {
     id: row.int("id"),
     scope: row.text("scope"),

@@ -1,6 +1,7 @@
 /** Reading the catalog for people: what is where. Large answers come page by page. */
 
 import type { Database, RowReader } from "./database.ts";
+import { mirrorCopies } from "./mirrors.ts";
 import { type ForeignCipher, parseCipher } from "./volumes.ts";
 
 /** A version with its place in the archive. */
@@ -23,6 +24,7 @@ export interface VersionRow {
   /** The name of the stored volume that holds it. */
   readonly volume: string | undefined;
   readonly staged: boolean;
+  readonly mirrored: boolean;
 }
 
 const PAGE = 2_000;
@@ -30,7 +32,8 @@ const PAGE = 2_000;
 const VERSION_COLUMNS =
   `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
   v.seen, v.ended, v.ending, p.name AS volume,
-  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged`;
+  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged,
+  EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL) AS mirrored`;
 
 const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
   LEFT JOIN volumes p ON p.id = c.volume`;
@@ -51,6 +54,7 @@ function parseVersion(row: RowReader): VersionRow {
     ending: row.optionalText("ending"),
     volume: row.optionalText("volume"),
     staged: row.int("staged") === 1,
+    mirrored: row.int("mirrored") === 1,
   };
 }
 
@@ -83,6 +87,16 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     if (last === undefined || page.length < PAGE) return;
     after = [last.source, last.below, last.id];
   }
+}
+
+/** Versions by their ids, in the order of their paths. */
+export function versionsById(db: Database, ids: readonly number[]): Promise<VersionRow[]> {
+  return db.all(
+    `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+      WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
+    [JSON.stringify(ids)],
+    parseVersion,
+  );
 }
 
 /** A folder with what is directly in it. */
@@ -212,9 +226,21 @@ export type Place =
     readonly offset: number;
     /** How another tool encrypted it; undefined for ours. */
     readonly cipher: ForeignCipher | undefined;
+  }
+  | {
+    readonly kind: "mirror";
+    readonly content: number;
+    readonly store: string;
+    readonly key: string;
+    /** Bytes of the object. */
+    readonly size: number;
+    readonly encrypted: boolean;
   };
 
-/** Every place of these contents, staged ones first, volumes that are known to be damaged last. */
+/**
+ * Every place of these contents: staged ones, then mirrors, then volumes, those that are known to be damaged
+ * last.
+ */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
   const json = JSON.stringify(contents);
   const staged = await db.all(
@@ -246,5 +272,15 @@ export async function placesOf(db: Database, contents: readonly number[]): Promi
       cipher: parseCipher(row.optionalText("cipher")),
     }),
   );
-  return [...staged, ...volumes];
+  const mirrored = (await mirrorCopies(db, contents)).map((
+    { content, store, key, size, encrypted },
+  ): Place => ({
+    kind: "mirror",
+    content,
+    store,
+    key,
+    size,
+    encrypted,
+  }));
+  return [...staged, ...mirrored, ...volumes];
 }

@@ -143,17 +143,35 @@ export function waitingFiles(
   box: string,
   alsoIn: "packed" | "none" = "none",
 ): Promise<WaitingFile[]> {
+  return filesWithout(
+    db,
+    box,
+    `AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
+                       WHERE p.state IN ('planned', ?))`,
+    [alsoIn],
+  );
+}
+
+/** Every current path of this box whose content is in no stored volume, oldest first. */
+export function unsealedFiles(db: Database, box: string): Promise<WaitingFile[]> {
+  return filesWithout(db, box, "", []);
+}
+
+function filesWithout(
+  db: Database,
+  box: string,
+  condition: string,
+  args: readonly string[],
+): Promise<WaitingFile[]> {
   return db.all(
     `SELECT v.id, v.content, c.sha256, c.size, v.mtime, v.mode, s.name || '/' || v.path AS path,
             s.path AS root, v.path AS below
        FROM contents c
        JOIN versions v ON v.content = c.id AND v.ended IS NULL
        JOIN sources s ON s.id = v.source
-      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1
-        AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
-                          WHERE p.state IN ('planned', ?))
+      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1 ${condition}
       ORDER BY v.mtime, path`,
-    [box, alsoIn],
+    [box, ...args],
     (row) => ({
       version: row.int("id"),
       content: row.int("content"),

@@ -180,7 +180,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font
 .findings > li { border-left: .3rem solid var(--warning); padding: .1rem .8rem; margin: .6rem 0; overflow-wrap: anywhere; }
 .findings > li.damage { border-color: var(--damage); }
 .findings p { margin: .2rem 0; } .hint { font-family: ui-monospace, monospace; font-size: .9rem; }
-.level { display: grid; grid-template-columns: 6.5rem 1fr 3.2rem; gap: .1rem .5rem; align-items: center; margin: .25rem 0; }
+.level { display: grid; grid-template-columns: 7.2rem 1fr 3.2rem; gap: .1rem .5rem; align-items: center; margin: .25rem 0; }
 .level small { grid-column: 2 / -1; }
 .bar { background: var(--none); border-radius: .2rem; height: .8rem; overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--good); }

@@ -24,6 +24,13 @@ export function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** `sha256:…` of a stream. */
+export async function streamChecksum(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of bytes) hash.update(piece);
+  return `sha256:${hash.digest("hex")}`;
+}
+
 /**
  * The checksum of an object sent in parts: of the whole when there is but one, composite otherwise.
  *

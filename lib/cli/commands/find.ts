@@ -1,6 +1,7 @@
 /** `coldframe find`: where is this photo? */
 
 import type { Command } from "commander";
+import { type Copy, whereaboutsOf } from "../../catalog/whereabouts.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
 import { type ImageItem, readContents } from "../../jobs/image/contents.ts";
@@ -53,12 +54,19 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
 async function findInCatalog(context: CommandContext, matches: PathMatcher, flags: Flags): Promise<number> {
   let found = 0;
   await withSession(context, flags, {}, async (session) => {
+    const mirrors = new Map(session.home.config.mirrors.map(({ name, store }) => [store, name]));
     for await (const page of versionPages(session.db, { all: flags.all === true })) {
-      for (const version of page) {
-        if (!matches(version.path)) continue;
-        found++;
-        if (flags.json === true) json(context.terminal, version);
-        else line(context.terminal, describe(version));
+      const matching = page.filter(({ path }) => matches(path));
+      found += matching.length;
+      const contents = matching.map(({ content }) => content);
+      const copies = Map.groupBy(await whereaboutsOf(session.db, contents), ({ content }) => content);
+      for (const version of matching) {
+        const own = copies.get(version.content) ?? [];
+        if (flags.json === true) json(context.terminal, { ...version, copies: own.map(copyJson) });
+        else {
+          line(context.terminal, describe(version));
+          for (const copy of own) line(context.terminal, describeCopy(copy, mirrors));
+        }
       }
     }
   });
@@ -114,8 +122,21 @@ function describe(version: VersionRow): string {
   return `${facts}  ${placeOf(version).padEnd(38)}  ${printable(version.path)}${state}`;
 }
 
+function copyJson({ content: _, ...copy }: Copy): unknown {
+  return copy;
+}
+
+/** Where a copy is, and what was last proven of it. */
+function describeCopy(copy: Copy, mirrors: ReadonlyMap<string, string>): string {
+  const name = copy.kind === "mirror" ? mirrors.get(copy.store) : undefined;
+  const kind = name === undefined ? copy.kind : `mirror ${name}`;
+  const place = `${printable(copy.store)}: ${printable(copy.key)}`;
+  return `          ${kind} at ${place}, ${copy.proven} ${formatTime(copy.provenAt)}`;
+}
+
 /** The nearest safe place of a version, in one phrase. */
-export function placeOf(version: Pick<VersionRow, "volume" | "staged">): string {
+export function placeOf(version: Pick<VersionRow, "volume" | "staged" | "mirrored">): string {
   if (version.volume !== undefined) return `volume ${version.volume}`;
-  return version.staged ? "staging" : "not stored yet";
+  if (version.staged) return "staging";
+  return version.mirrored ? "mirror" : "not stored yet";
 }

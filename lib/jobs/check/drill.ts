@@ -10,7 +10,9 @@ import { listVolumes } from "../../catalog/volumes.ts";
 import { type ColdframeError, SourceChangedError } from "../../errors.ts";
 import { absolutePath, ContentReader } from "../content-reader.ts";
 import type { PlaintextKeys } from "../restore/plaintext.ts";
+import type { RestorePlan } from "../restore/plan.ts";
 import { restore } from "../restore/restore.ts";
+import { sleep } from "../../store/sleep.ts";
 import type { Session } from "../session.ts";
 import { listAll } from "./objects.ts";
 
@@ -98,6 +100,18 @@ async function readableVolumes(session: Session): Promise<number[]> {
   return ready;
 }
 
+/** Nothing is thawed for a drill; what leaves the cloud for it was asked for with its size. */
+const ONLY_WHAT_IS_READY = {
+  overwrite: false,
+  planOnly: false,
+  wait: false,
+  sleep,
+  tier: undefined,
+  maxCost: undefined,
+  days: 1,
+  approve: (plan: RestorePlan) => Promise.resolve(plan.thaw.volumes === 0),
+} as const;
+
 async function restoreAll(
   session: Session,
   keys: PlaintextKeys,
@@ -105,7 +119,7 @@ async function restoreAll(
   to: string,
 ): Promise<Map<string, string>> {
   const patterns = chosen.map(({ path }) => path);
-  const { failed } = await restore(session, { patterns, to, overwrite: false, dryRun: false, ...keys });
+  const { failed } = await restore(session, { patterns, to, ...ONLY_WHAT_IS_READY, ...keys });
   return new Map(failed.map(({ path, reason }) => [path, reason]));
 }
 
