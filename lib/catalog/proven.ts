@@ -34,6 +34,7 @@ const KINDS: readonly (readonly [what: string, objects: string])[] = [
        FROM volumes WHERE state = 'stored' AND manifest_size IS NOT NULL`,
   ],
   ["snapshots", "SELECT store, key, size, time AS since FROM snapshots"],
+  ["mirrored files", "SELECT store, key, size, stored AS since FROM mirrored WHERE missing IS NULL"],
   ["staged files", "SELECT store, key, size, time AS since FROM staged"],
 ];
 

@@ -47,7 +47,7 @@ interface Flags extends GlobalFlags, StoreFlags, IdentityFlags {
   readonly acceptLost?: boolean;
 }
 
-const SUBJECTS: readonly Subject[] = [{ kind: "staging" }, { kind: "volumes" }, { kind: "sources" }];
+const SUBJECTS = ["staging", "volumes", "sources", "mirror"] as const;
 
 const DRILL_FILES = 5;
 
@@ -66,7 +66,8 @@ export function checkCommand(context: CommandContext): Command {
       "  coldframe check --drill 10",
   );
   return addIdentityFlag(addStoreFlags(command))
-    .addArgument(new Argument("[subject]", "what to check").choices(SUBJECTS.map(({ kind }) => kind)))
+    .addArgument(new Argument("[subject]", "what to check").choices(SUBJECTS))
+    .argument("[name]", "which mirror")
     .option("--deep", "also read copies back, and decrypt them where the key is there")
     .addOption(
       new Option("--sample <amount>", "how much to read: files (20), bytes (500M) or a share (2%)")
@@ -85,7 +86,21 @@ export function checkCommand(context: CommandContext): Command {
     .option("--report <file>", "also write what was proven when as a page of HTML; alone, checks nothing")
     .option("--mend", "repair what is damaged and can be")
     .option("--accept-lost", "give up files that are in damaged volumes only")
-    .action((subject: string | undefined, flags: Flags) => run(context, subject, flags));
+    .action((subject: string | undefined, name: string | undefined, flags: Flags) =>
+      run(context, subjectOf(subject, name), flags)
+    );
+}
+
+/** @throws ColdframeError `usage` for a mirror without a name, or anything else with one */
+function subjectOf(subject: string | undefined, name: string | undefined): Subject | undefined {
+  const kind = SUBJECTS.find((known) => known === subject);
+  if (kind === undefined) return undefined;
+  if (kind === "mirror") {
+    if (name !== undefined) return { kind, name };
+    throw new ColdframeError("usage", "which mirror?", { hint: "Name it: coldframe check mirror NAME" });
+  }
+  if (name === undefined) return { kind };
+  throw new ColdframeError("usage", `check ${kind} takes no name`, { hint: "See `coldframe check --help`." });
 }
 
 function tierOf(text: string): ThawTier {
@@ -101,15 +116,15 @@ function parseCount(text: string): number {
   throw new ColdframeError("usage", `--drill: "${text}" is not a number of files`);
 }
 
-async function run(context: CommandContext, name: string | undefined, flags: Flags): Promise<void> {
-  assertUsage(name, flags);
+async function run(context: CommandContext, subject: Subject | undefined, flags: Flags): Promise<void> {
+  assertUsage(subject?.kind, flags);
   const writes = flags.mend === true || flags.acceptLost === true;
   // To look takes no lock: a check of hours must not keep new photos from being stored.
   await withSession(context, flags, writes ? { lockFor: "check" } : {}, async (session) => {
     if (flags.drill !== undefined) return await runDrill(context, session, flags);
-    const pageOnly = name === undefined && flags.report !== undefined;
-    const due = name === undefined && !pageOnly ? await dueSubjects(session) : undefined;
-    const subjects = due?.subjects ?? SUBJECTS.filter(({ kind }) => kind === name);
+    const pageOnly = subject === undefined && flags.report !== undefined;
+    const due = subject === undefined && !pageOnly ? await dueSubjects(session) : undefined;
+    const subjects = due?.subjects ?? (subject === undefined ? [] : [subject]);
     const { reports, failed } = await checkAll(context, session, subjects, flags);
     if (flags.report !== undefined) await writePage(context.terminal, session, flags.report);
     if (flags.json === true) json(context.terminal, { checks: reports.map(toJson) });
@@ -140,11 +155,18 @@ function nothingDue(next: { readonly job: string; readonly due: number } | undef
 /** The checks whose time has come, and the one that is next. */
 async function dueSubjects(session: Session) {
   const last = await latestSuccesses(session.db, session.home.box);
-  const all = dueJobs(rhythmsOf(session.home.config), last, 0, session.now())
-    .filter(({ job }) => SUBJECTS.some((subject) => jobOf(subject) === job));
-  const isDue = (subject: Subject) => all.some(({ job, isDue }) => isDue && job === jobOf(subject));
+  const { config } = session.home;
+  const subjects: Subject[] = [
+    { kind: "staging" },
+    { kind: "volumes" },
+    { kind: "sources" },
+    ...config.mirrors.map(({ name }) => ({ kind: "mirror", name }) as const),
+  ];
+  const jobs = new Set(subjects.map(jobOf));
+  const all = dueJobs(rhythmsOf(config), last, 0, session.now()).filter(({ job }) => jobs.has(job));
+  const due = new Set(all.filter(({ isDue }) => isDue).map(({ job }) => job));
   const [next] = all.toSorted((a, b) => a.due - b.due);
-  return { subjects: SUBJECTS.filter(isDue), next };
+  return { subjects: subjects.filter((subject) => due.has(jobOf(subject))), next };
 }
 
 /** One that fails does not keep the others from being made. */
