@@ -32,15 +32,36 @@ export function withExim<T>(body: (exim: Exim) => Promise<T>): Promise<T> {
     await prepare(folder, certificate, port, tlsPort);
     daemons.start("exim4", ["-C", join(folder, "exim.conf"), "-bdf"]);
     await daemons.until("exim4", 20, () => isListening(tlsPort));
-    return await body({
-      port,
-      tlsPort,
-      certificate,
-      folder,
-      mails: (count) => mails(folder, count),
-      log: () => readFile(join(folder, "spool", "main.log"), "utf8"),
-    });
+    try {
+      return await body({
+        port,
+        tlsPort,
+        certificate,
+        folder,
+        mails: (count) => mails(folder, count),
+        log: () => readFile(join(folder, "spool", "main.log"), "utf8"),
+      });
+    } finally {
+      await quiet(folder);
+    }
   });
+}
+
+/** Waits for the processes of its connections: one that outlives the daemon would make the folder anew. */
+async function quiet(folder: string): Promise<void> {
+  const pid = (await readFile(join(folder, "spool", "exim.pid"), "utf8")).trim();
+  for (let tries = 0; tries < 100; tries++) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+    const states = await Promise.all(children.trim().split(/\s+/).filter((id) => id !== "").map(stateOf));
+    if (!states.some((state) => /^[^Z]/.test(state))) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The letter of a process's state (proc(5)); "" when it is gone. */
+async function stateOf(pid: string): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return /\) (\w)/.exec(text)?.[1] ?? "";
 }
 
 function isListening(port: number): Promise<boolean> {
