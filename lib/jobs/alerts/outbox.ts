@@ -11,8 +11,9 @@ import {
 import { queueNotice, tellableFindings, tidyNotices, waitingNotices } from "../../catalog/notices.ts";
 import { firstRun } from "../../catalog/runs.ts";
 import { ColdframeError, hasCode } from "../../errors.ts";
-import { type Channel, type Message, NotifyError, type Problem } from "../../notify/channel.ts";
+import { type Channel, type Message, NotifyError } from "../../notify/channel.ts";
 import type { Session } from "../session.ts";
+import { parseProblems, renderProblems } from "./problems.ts";
 import { decide, type Decision, monthOf } from "./decide.ts";
 import { digestOf } from "./digest.ts";
 import { aboutFindings, type Sender, type Words } from "./text.ts";
@@ -86,7 +87,7 @@ function noticeOf(words: Words, message: string, channel: string, box: string, m
     made,
     subject,
     body: text,
-    problems: JSON.stringify(problems),
+    problems: renderProblems(problems),
   };
 }
 
@@ -156,19 +157,9 @@ function messageOf(notice: Notice): Message {
     time: made,
     subject,
     text: body,
-    problems: problemsOf(problems),
+    problems: parseProblems(problems),
   };
 }
 
 const KINDS = ["opened", "reminder", "closed", "digest", "test"] as const;
 const URGENCIES = ["high", "normal", "low"] as const;
-
-/** What this program wrote; another shape is passed over, since the text says the same. */
-function problemsOf(json: string): Problem[] {
-  const value: unknown = JSON.parse(json);
-  return Array.isArray(value) ? value.filter(isProblem) : [];
-}
-
-function isProblem(value: unknown): value is Problem {
-  return typeof value === "object" && value !== null && "name" in value && "message" in value;
-}
