@@ -99,7 +99,8 @@ async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void>
   }
 }
 
-function noHome(root: string): ColdframeError {
+/** The error for a home that is not there. */
+export function noHome(root: string): ColdframeError {
   return new ColdframeError("home", `there is no coldframe home at ${root}`, {
     hint: "Run `coldframe sync DIR` or `coldframe init` first, or name another with --home DIR.",
   });
@@ -165,7 +166,8 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const cold = withLock(options.cold ?? home.config.cold ?? defaultStore(home), options.objectLock);
   const archive = await archiveIdentity(db);
   if (options.lockFor !== undefined) [staging, cold].forEach(assertStoreUrl);
-  const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
+  const mirrors = home.config.mirrors.map(({ store }) => store);
+  const localStores = [staging, cold, ...mirrors].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,
     db,

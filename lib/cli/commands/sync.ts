@@ -20,6 +20,7 @@ import {
   withSession,
 } from "../command.ts";
 import { amount, count, printable } from "../format.ts";
+import { describeOutcome, outcomeJson } from "../mirror-text.ts";
 import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
 import { complain, json, line, styled, type Terminal, warn } from "../terminal.ts";
 import { keyAdvice } from "../key-advice.ts";
@@ -56,20 +57,25 @@ export function syncCommand(context: CommandContext): Command {
 async function run(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
   const accept = { gone: flags.acceptGone === true, device: flags.acceptDevice === true };
   if (flags.dryRun === true) return await dryRun(context, dirs, flags);
-  await withSession(context, flags, { create: dirs.length > 0, lockFor: "sync" }, async (session, opened) => {
-    if (opened.created && flags.json !== true) welcome(context.terminal, opened);
-    const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
-    const report = await sync(session, {
-      dirs,
-      accept,
-      rest: flags.rest,
-      seal: flags.seal === true,
-      volumeSize,
-    });
-    if (flags.json === true) json(context.terminal, toJson(report));
-    else print(context.terminal, report, opened);
-    context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
-  });
+  await withSession(
+    context,
+    flags,
+    { create: dirs.length > 0, lockFor: "sync", job: "sync" },
+    async (session, opened) => {
+      if (opened.created && flags.json !== true) welcome(context.terminal, opened);
+      const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
+      const report = await sync(session, {
+        dirs,
+        accept,
+        rest: flags.rest,
+        seal: flags.seal === true,
+        volumeSize,
+      });
+      if (flags.json === true) json(context.terminal, toJson(report));
+      else print(context.terminal, report, opened);
+      context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
+    },
+  );
 }
 
 async function dryRun(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
@@ -128,6 +134,7 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
       "See `coldframe ls pending`. The next run tries again; --seal puts them into a volume now.",
     );
   }
+  for (const outcome of report.mirrors) describeOutcome(terminal, outcome);
   const cold = session.urls.cold;
   line(terminal, `Stored at ${cold}`);
   if (cold === `file:${homePaths(session.home.paths.root).store}`) {
@@ -147,7 +154,7 @@ function describeTrouble(terminal: Terminal, { code, message, hint }: Trouble, u
 }
 
 function toJson(report: SyncReport): unknown {
-  return { ...report, scan: scanJson(report.scan) };
+  return { ...report, scan: scanJson(report.scan), mirrors: report.mirrors.map(outcomeJson) };
 }
 
 function printPreview(terminal: Terminal, result: SyncPreview): void {

@@ -91,22 +91,16 @@ function noticeOf(words: Words, message: string, channel: string, box: string, m
   };
 }
 
-/** What came of sending. */
-export interface Delivery {
-  readonly sent: number;
-  /** One line for each channel that failed. */
-  readonly failures: readonly string[];
-}
-
-/** Sends what waits, channel by channel: one that is dead does not hold up the others. */
-export async function deliver(session: Session, channels: readonly Channel[]): Promise<Delivery> {
+/**
+ * Sends what waits, channel by channel: one that is dead does not hold up the others.
+ *
+ * @returns one line for each channel that failed
+ */
+export async function deliver(session: Session, channels: readonly Channel[]): Promise<string[]> {
   const { db, now } = session;
   await tidyNotices(db, { now: now(), waiting: now() - GIVE_UP, settled: now() - KEEP, most: MOST });
-  const results = await Promise.all(channels.map((channel) => empty(session, channel)));
-  return {
-    sent: results.reduce((sum, one) => sum + one.sent, 0),
-    failures: results.flatMap(({ failure }) => failure === undefined ? [] : [failure]),
-  };
+  const failures = await Promise.all(channels.map((channel) => empty(session, channel)));
+  return failures.flatMap((failure) => failure ?? []);
 }
 
 /**
@@ -116,8 +110,7 @@ export async function deliver(session: Session, channels: readonly Channel[]): P
 async function empty(
   { db, home, now, signal }: Session,
   channel: Channel,
-): Promise<{ sent: number; failure: string | undefined }> {
-  let sent = 0;
+): Promise<string | undefined> {
   let failure: string | undefined;
   const waiting = (await waitingNotices(db, home.box, channel.name)).filter((one) => isTime(one, now()));
   for (const [i, notice] of waiting.entries()) {
@@ -125,7 +118,6 @@ async function empty(
     try {
       await channel.send(messageOf(notice));
       await markSent(db, notice.id, now());
-      sent += 1;
     } catch (error) {
       if (!hasCode(error, "alert") && !hasCode(error, "config")) throw error;
       failure = describe(error);
@@ -135,7 +127,7 @@ async function empty(
       if (!isRefused) break;
     }
   }
-  return { sent, failure };
+  return failure;
 }
 
 function describe({ message, hint }: ColdframeError): string {
