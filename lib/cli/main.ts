@@ -4,14 +4,17 @@ import { Command, CommanderError } from "commander";
 import process from "node:process";
 import { ColdframeError, hasCode, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { alertCommand } from "./commands/alert.ts";
 import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
+import { importCommand } from "./commands/import.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { mirrorCommand } from "./commands/mirror.ts";
 import { packCommand } from "./commands/pack.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
@@ -19,6 +22,7 @@ import { scanCommand } from "./commands/scan.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
+import { thawCommand } from "./commands/thaw.ts";
 import { treeCommand } from "./commands/tree.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { uploadsCommand } from "./commands/uploads.ts";
@@ -36,18 +40,22 @@ const COMMANDS: readonly CommandMaker[] = [
   scanCommand,
   packCommand,
   uploadCommand,
+  mirrorCommand,
   lsCommand,
   treeCommand,
   findCommand,
   statusCommand,
   restoreCommand,
+  thawCommand,
   uploadsCommand,
   recoverCommand,
+  importCommand,
   costCommand,
   checkCommand,
   doctorCommand,
   keyCommand,
   authCommand,
+  alertCommand,
 ];
 
 /** Runs the program on this process: its arguments, streams and signals. */

@@ -16,6 +16,7 @@ const COMMANDS = [
   ["scan"],
   ["pack"],
   ["upload"],
+  ["mirror"],
   ["ls"],
   ["ls", "files"],
   ["ls", "dirs"],
@@ -28,9 +29,14 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["thaw"],
+  ["thaw", "cancel"],
   ["uploads"],
   ["uploads", "abort"],
   ["recover"],
+  ["import"],
+  ["import", "lomob"],
+  ["import", "gpg"],
   ["cost"],
   ["check"],
   ["doctor"],
@@ -41,6 +47,9 @@ const COMMANDS = [
   ["key", "protect"],
   ["auth"],
   ["auth", "google"],
+  ["alert"],
+  ["alert", "test"],
+  ["alert", "list"],
 ];
 
 for (const command of COMMANDS) {
