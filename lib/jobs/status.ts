@@ -2,12 +2,12 @@
 
 import { type Finding, openFindings } from "../catalog/findings.ts";
 import { type Totals, totals } from "../catalog/look.ts";
-import { latestRuns, latestSnapshot, latestSuccesses, type Run } from "../catalog/runs.ts";
+import { latestRuns, latestSnapshot, type Run } from "../catalog/runs.ts";
 import { listSources } from "../catalog/sources.ts";
 import { listVolumes, plannedVolumes } from "../catalog/volumes.ts";
+import { jobsOf } from "./alerts/jobs.ts";
 import { type MonthlyCost, monthlyCost } from "./cost.ts";
-import { type Due, dueJobs } from "./due.ts";
-import { rhythmsOf } from "./rhythms.ts";
+import type { Due } from "./due.ts";
 import type { Session } from "./session.ts";
 
 /** The state of a home. Times in ms since 1970. */
@@ -38,14 +38,14 @@ export async function statusOf(
   session: Session,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Status> {
-  const { db, home, now } = session;
-  const [sources, sums, volumes, unfinished, runs, last, snapshot, findings, cost] = await Promise.all([
+  const { db, home } = session;
+  const [sources, sums, volumes, unfinished, runs, jobs, snapshot, findings, cost] = await Promise.all([
     listSources(db),
     totals(db),
     listVolumes(db),
     plannedVolumes(db, home.box),
     latestRuns(db, home.box),
-    latestSuccesses(db, home.box),
+    jobsOf(session),
     latestSnapshot(db),
     openFindings(db),
     monthlyCost(session, session.urls.cold, env).catch(() => undefined), // `cost` says what is wrong
@@ -59,7 +59,7 @@ export async function statusOf(
     volumes: { stored: stored.length, bytes: stored.reduce((sum, volume) => sum + volume.objectSize, 0) },
     unfinished: unfinished.map((volume) => volume.name),
     runs,
-    due: dueJobs(rhythmsOf(home.config), last, 0, now()).toSorted((a, b) => a.due - b.due),
+    due: jobs.toSorted((a, b) => a.due - b.due),
     snapshot: snapshot?.time,
     cost,
     findings,
