@@ -82,6 +82,6 @@ test("no path gets a key that a store or a disk cannot hold", () => {
       }
       assert.equal(mirrorName(segments.join("/")), name, "the same path has the same name");
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });
