@@ -2,9 +2,17 @@
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
 import { stagedContents } from "../catalog/staged.ts";
-import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
-import type { StoreError } from "../errors.ts";
+import {
+  type Mentions,
+  NO_MENTIONS,
+  unlisted,
+  unsealedFiles,
+  type WaitingFile,
+  waitingFiles,
+} from "../catalog/volumes.ts";
+import { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
+import { isShared } from "./room.ts";
 import { isPartial } from "./mirror/mirror.ts";
 import { type MirrorOutcome, runDueMirrors } from "./mirror/settings.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
@@ -12,6 +20,7 @@ import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinished
 import type { Session } from "./session.ts";
 import { tendSnapshots } from "./snapshots.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
+import { settleSync } from "./sync-findings.ts";
 import { owesTidying, tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
@@ -69,6 +78,7 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
   const started = session.now();
   try {
     const report = await new Syncing(session, options).run();
+    await settleSync(session, report);
     await note(session, started, needsAttention(report) ? "partly" : "done", summaryOf(report));
     return report;
   } catch (error) {
@@ -103,6 +113,8 @@ class Syncing {
   #inSnapshot = 0;
   #snapshot: string | undefined;
   #tidied = 0;
+  /** What the cold store failed with. */
+  #coldFailure: StoreError | undefined;
 
   constructor(session: Session, options: SyncOptions) {
     this.#session = session;
@@ -124,7 +136,8 @@ class Syncing {
     this.#scanned ||= mirrors.some(({ report }) => report !== undefined && report.copied.files > 0);
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
-    await tendSnapshots(this.#session);
+    if (this.#coldFailure === undefined) await tendSnapshots(this.#session);
+    if (this.#coldFailure !== undefined) throw this.#coldFailure;
     const abandoned = await tidyUploads(this.#session);
     return { scan, ...await this.#report(), abandoned, mirrors };
   }
@@ -164,7 +177,8 @@ class Syncing {
 
   /** How much this run has stored. */
   #done(): number {
-    return this.#staging.report().files + this.#sealed.length;
+    const { files, found } = this.#staging.report();
+    return files + found + this.#sealed.length;
   }
 
   async #snapshotAndTidy(): Promise<void> {
@@ -186,16 +200,38 @@ class Syncing {
     const { early, keep } = await this.#stage(rest, volumes.flat());
     let clean = this.#noteChanged();
     const before = this.#sealed.length;
-    for (const volume of await unfinishedVolumes(this.#session)) {
-      clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
-    }
-    const sealing = early.length === 0 ? volumes : [...volumes, early];
-    for (const [i, files] of sealing.entries()) {
-      this.#session.signal.throwIfAborted();
-      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
+    try {
+      clean = await this.#seal(early.length === 0 ? volumes : [...volumes, early], mentions) && clean;
+    } catch (error) {
+      await this.#withoutCold(error);
+      return false;
     }
     if (this.#staging.isShort && this.#sealed.length > before) await this.#stageTheRest(keep);
     return !(this.#noteChanged() && clean);
+  }
+
+  /** @returns whether no file turned out to have changed */
+  async #seal(volumes: readonly (readonly WaitingFile[])[], mentions: Mentions): Promise<boolean> {
+    let clean = true;
+    for (const volume of await unfinishedVolumes(this.#session)) {
+      clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
+    }
+    for (const [i, files] of volumes.entries()) {
+      this.#session.signal.throwIfAborted();
+      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
+    }
+    return clean;
+  }
+
+  /**
+   * A cold store that fails must not leave a whole volume of photos in no store at all, for as long as it does:
+   * they wait in staging like any other. The run ends with the failure, after its snapshot.
+   */
+  async #withoutCold(error: unknown): Promise<void> {
+    const { db, home } = this.#session;
+    if (!(error instanceof StoreError) || isShared(this.#session)) throw error;
+    this.#coldFailure = error;
+    await this.#staging.stageMore(await unsealedFiles(db, home.box));
   }
 
   /** Stages what may wait for a volume, and settles what is sealed early instead. */

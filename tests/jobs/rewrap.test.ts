@@ -77,6 +77,9 @@ test("a second rewrap finds nothing but the snapshot to renew", () =>
     await user.ok("key", "rewrap");
     assert.match(await user.ok("key", "rewrap", "--dry-run"), /0 manifests, 0 staged files, and a snapshot/);
     assert.match(await user.ok("key", "rewrap"), /0 manifests, 0 staged files, 1 snapshot/);
+    await user.ok("check", "volumes");
+    await user.ok("check", "staging");
+    assert.deepEqual((await user.json("status"))["findings"], []);
     await user.ok("sync", "--seal");
     await assertRestorable(user);
   }));

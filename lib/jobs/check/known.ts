@@ -2,12 +2,13 @@
 
 import { allUploads } from "../../catalog/uploads.ts";
 import { storedKeys } from "../../catalog/uploads.ts";
+import { discardedObjects } from "../../catalog/staged.ts";
 import type { Database } from "../../catalog/database.ts";
 import type { Found } from "../../catalog/findings.ts";
 import { listVolumes } from "../../catalog/volumes.ts";
 import type { ObjectInfo } from "../../store/store.ts";
 import { formatSize } from "../../size.ts";
-import { manifestKey } from "../object-keys.ts";
+import { volumeOfManifest } from "../object-keys.ts";
 import { findingName } from "./look.ts";
 
 /**
@@ -27,7 +28,14 @@ export async function foreignObjects(
 async function knownKeys(db: Database, keys: readonly string[]): Promise<Set<string>> {
   const known = await storedKeys(db, keys);
   for (const { key } of await allUploads(db)) known.add(key);
-  for (const { name, key } of await listVolumes(db)) known.add(key).add(manifestKey(name));
+  for (const { key } of await discardedObjects(db)) known.add(key);
+  const names = new Set<string>();
+  for (const { name, key } of await listVolumes(db)) {
+    known.add(key);
+    names.add(name);
+  }
+  // A manifest may have been encrypted anew, under a key of its own.
+  for (const key of keys) if (names.has(volumeOfManifest(key) ?? "")) known.add(key);
   return known;
 }
 

@@ -12,7 +12,7 @@ import type { Store } from "../../store/store.ts";
 import { INDEX_FOLDER } from "../object-keys.ts";
 import { inParallel } from "../pool.ts";
 import type { Reporter } from "../report.ts";
-import { type FailedFile, failedFile } from "../restore/restore.ts";
+import { type FailedFile, failedFile } from "../restore/tally.ts";
 import { type Arrival, Disk } from "./fill-disk.ts";
 import { readIndex } from "./index-objects.ts";
 import type { Amount } from "./plan.ts";

@@ -97,6 +97,21 @@ export class Target {
   }
 
   /**
+   * Writes a file whose bytes are all there.
+   *
+   * @throws ColdframeError `damaged` when they are not the right ones: then no file appears
+   */
+  async place(file: WantedFile, bytes: Uint8Array): Promise<void> {
+    const placed = await this.begin(file);
+    try {
+      await placed.write(bytes);
+      await placed.finish();
+    } finally {
+      await placed.discard();
+    }
+  }
+
+  /**
    * Makes a folder, unless it is there. Its time is set by `finishFolders`, since what comes into it changes
    * that.
    *
@@ -216,10 +231,11 @@ export class RestoredFile {
   /**
    * Gives the file its name, if its bytes are right.
    *
+   * @param late what was only known once the bytes were there
    * @throws ColdframeError `damaged` when they are not: then no file appears
    */
-  async finish(): Promise<void> {
-    const { sha256, size, mtime, mode, path } = this.#wanted;
+  async finish(late: Partial<Pick<WantedFile, "size" | "mtime" | "sha256">> = {}): Promise<void> {
+    const { sha256, size, mtime, mode, path } = { ...this.#wanted, ...late };
     const actual = this.#hash.digest("hex");
     if (this.#position !== size || actual !== (sha256 ?? actual)) {
       throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
