@@ -233,3 +233,19 @@ test("a mirror inside of its own folder does not mirror itself", () =>
     assert.equal(code, 2);
     assert.match(err, /is inside the store/);
   }));
+
+for (const flags of [[], ["--plain"], ["--names", "opaque"]]) {
+  test(`restore brings files back from a mirror ${flags.join(" ")}, earlier versions included`, () =>
+    withMirrorUser(async (user) => {
+      await put(user, "Photos/a.jpg", "first");
+      await put(user, "Photos/b.jpg.age", "only named so"); // a plain object whose name ends like an encrypted one
+      await mirrorPhotos(user, ...flags);
+      user.clock = NOON + DAY;
+      await put(user, "Photos/a.jpg", "second", "2025-01-01T00:00:00.000Z");
+      await mirrorPhotos(user, ...flags);
+      await user.ok("restore", "**", "--to", user.path("now"));
+      assert.deepEqual(await contents(user.path("now/Photos")), await contents(user.path("Photos")));
+      await user.ok("restore", "a.jpg", "--to", user.path("then"), "--at", "2026-03-01T18:00:00Z");
+      assert.equal(await readFile(user.path("then/Photos/a.jpg"), "utf8"), "first");
+    }));
+}
