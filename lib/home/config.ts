@@ -304,6 +304,11 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 #   sources = "1d"
 #   reread = "90d"
 
+# Where single files are copied to, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
+# see docs/MIRROR.md.
+# [mirrors.bucket]
+#   store = "s3://bucket/prefix?region=eu-central-1"
+
 # Whom to tell when something is wrong (docs/ALERTS.md); try it with \`coldframe alert test\`.
 # Each password, token and secret address is in a file of its own (chmod 600), or in the environment.
 # [alerts.mail]
