@@ -76,6 +76,29 @@ export class Database {
     }
   }
 
+  /**
+   * `all` for thousands of rows: they come as one text, which takes a third of the time (under Deno a
+   * sixth) of the rows that the client would make.
+   *
+   * @param columns the names of the query's columns; none of them a blob
+   * @param sql a query with an ORDER BY and a LIMIT
+   */
+  async page<T>(
+    columns: readonly string[],
+    sql: string,
+    args: readonly InValue[],
+    parse: (row: RowReader) => T,
+  ): Promise<T[]> {
+    const fields = columns.map((name) => `'${name}', ${name}`).join(", ");
+    const text = await this.first(
+      `SELECT json_group_array(json_object(${fields})) AS page FROM (${sql})`,
+      args,
+      (row) => row.text("page"),
+    );
+    const rows: unknown = JSON.parse(text ?? "[]");
+    return Array.isArray(rows) ? rows.map((row) => parse(new RowReader(row))) : [];
+  }
+
   /** The first row of a query, or undefined. */
   async first<T>(
     sql: string,
@@ -212,9 +235,9 @@ function explain(code: string, message: string): [what: string, hint: string] {
 
 /** Reads typed columns out of a row; the border between SQL and our types. */
 export class RowReader {
-  readonly #row: Row;
+  readonly #row: Readonly<Record<string, unknown>>;
 
-  constructor(row: Row) {
+  constructor(row: Readonly<Record<string, unknown>>) {
     this.#row = row;
   }
 

@@ -57,6 +57,12 @@ export async function latestSuccesses(db: Database, box: string): Promise<Readon
   return new Map(rows);
 }
 
+/** When a box first ran anything, in ms since 1970; undefined before. */
+export async function firstRun(db: Database, box: string): Promise<number | undefined> {
+  const sql = "SELECT min(started) AS first FROM runs WHERE box = ?";
+  return await db.first(sql, [box], (row) => row.optionalInt("first"));
+}
+
 /** A stored snapshot of the catalog. */
 export interface Snapshot {
   readonly store: string;

@@ -180,6 +180,29 @@ export function needlessUploads(db: Database, box: string): Promise<PendingUploa
   );
 }
 
+/** An upload to staging, and what its object holds. */
+export interface StrandedUpload extends PendingUpload {
+  readonly content: number;
+  readonly sha256: string;
+}
+
+/**
+ * Uploads of this box to staging whose contents no file of it holds any more, so that their bytes cannot be
+ * made again. Those that are needless are not among them.
+ */
+export function strandedUploads(db: Database, box: string, store: string): Promise<StrandedUpload[]> {
+  return db.all(
+    `SELECT ${COLUMNS}, (SELECT sha256 FROM contents c WHERE c.id = uploads.content) AS sha256 FROM uploads
+      WHERE box = ?1 AND store = ?2 AND path IS NULL
+        AND content IN (SELECT id FROM contents WHERE volume IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM versions v JOIN sources s ON s.id = v.source
+                         WHERE v.content = uploads.content AND v.ended IS NULL AND s.box = ?1)
+      ORDER BY id`,
+    [box, store],
+    (row) => ({ ...parse(row), content: row.int("content"), sha256: row.text("sha256") }),
+  );
+}
+
 /** An upload as it stands now, or undefined when it is finished or forgotten. */
 export function findUpload(db: Database, id: number): Promise<PendingUpload | undefined> {
   return db.first(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`, [id], parse);

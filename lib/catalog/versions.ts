@@ -34,7 +34,8 @@ const PAGE = 5_000;
 /** The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time. */
 export async function* knownVersions(db: Database, source: number): AsyncGenerator<KnownVersion[]> {
   for (let after = "";;) {
-    const page = await db.all(
+    const page = await db.page(
+      KNOWN_COLUMNS,
       `SELECT v.id, v.path, c.size, v.mtime, v.ctime, v.inode, c.sha256
          FROM versions v JOIN contents c ON c.id = v.content
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ORDER BY v.path LIMIT ${PAGE}`,
@@ -47,6 +48,8 @@ export async function* knownVersions(db: Database, source: number): AsyncGenerat
     after = last.path;
   }
 }
+
+const KNOWN_COLUMNS = ["id", "path", "size", "mtime", "ctime", "inode", "sha256"];
 
 function parseKnown(row: RowReader): KnownVersion {
   return {

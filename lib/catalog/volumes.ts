@@ -78,7 +78,8 @@ export interface NewVolume {
 /** A row of `volumes`. */
 export interface Volume extends Omit<NewVolume, "state"> {
   readonly id: number;
-  readonly state: "planned" | "packed" | "stored" | "damaged";
+  /** `damaged`: nothing counts as safe in it any more, though some of it may still be read. `lost`: given up. */
+  readonly state: "planned" | "packed" | "stored" | "damaged" | "lost";
   readonly stored: number | undefined;
   readonly checksum: string | undefined;
   /** What is known of the object that holds its manifest. */
@@ -97,12 +98,13 @@ export interface PlannedFile extends VolumeFile {
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
   cipher, checksum, file_sha256, manifest_size, manifest_checksum, udf, files, oldest, newest`;
 
+const STATES = ["planned", "packed", "stored", "damaged", "lost"] as const;
+
 function parseVolume(row: RowReader): Volume {
-  const state = row.text("state");
   return {
     id: row.int("id"),
     name: row.text("name"),
-    state: state === "stored" || state === "packed" || state === "damaged" ? state : "planned",
+    state: STATES.find((state) => state === row.text("state")) ?? "planned",
     box: row.text("box"),
     store: row.text("store"),
     key: row.text("key"),
@@ -141,17 +143,35 @@ export function waitingFiles(
   box: string,
   alsoIn: "packed" | "none" = "none",
 ): Promise<WaitingFile[]> {
+  return filesWithout(
+    db,
+    box,
+    `AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
+                       WHERE p.state IN ('planned', ?))`,
+    [alsoIn],
+  );
+}
+
+/** Every current path of this box whose content is in no stored volume, oldest first. */
+export function unsealedFiles(db: Database, box: string): Promise<WaitingFile[]> {
+  return filesWithout(db, box, "", []);
+}
+
+function filesWithout(
+  db: Database,
+  box: string,
+  condition: string,
+  args: readonly string[],
+): Promise<WaitingFile[]> {
   return db.all(
     `SELECT v.id, v.content, c.sha256, c.size, v.mtime, v.mode, s.name || '/' || v.path AS path,
             s.path AS root, v.path AS below
        FROM contents c
        JOIN versions v ON v.content = c.id AND v.ended IS NULL
        JOIN sources s ON s.id = v.source
-      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1
-        AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
-                          WHERE p.state IN ('planned', ?))
+      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1 ${condition}
       ORDER BY v.mtime, path`,
-    [box, alsoIn],
+    [box, ...args],
     (row) => ({
       version: row.int("id"),
       content: row.int("content"),

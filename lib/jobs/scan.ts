@@ -70,6 +70,8 @@ export interface ScanOptions {
   /** Folders to protect; those already known and those of the settings when empty. */
   readonly dirs: readonly string[];
   readonly accept: Accepted;
+  /** Whether files of folders that are new shall go into volumes; true unless said otherwise. */
+  readonly archived?: boolean;
   /** Leaves files for the next run that changed less than so many ms ago; every file is taken by default. */
   readonly rest?: number | undefined;
 }
@@ -103,9 +105,9 @@ function isAboutSource(error: ColdframeError): boolean {
 
 async function pathsToScan(session: Session, dirs: readonly string[]): Promise<string[]> {
   if (dirs.length > 0) return [...dirs];
-  const known = await listSources(session.db, session.home.box);
+  const known = (await listSources(session.db, session.home.box)).filter(({ archived }) => archived);
   const paths = new Set([...session.home.config.sources, ...known.map((source) => source.path)]);
-  if (paths.size > 0) return [...paths];
+  if (paths.size > 0 || session.home.config.mirrors.length > 0) return [...paths]; // mirrors have their own
   throw new ColdframeError("usage", "there is no folder to protect yet", {
     hint: "Name one: `coldframe sync ~/Pictures`.",
   });
@@ -114,7 +116,14 @@ async function pathsToScan(session: Session, dirs: readonly string[]): Promise<s
 async function scanPath(session: Session, path: string, options: ScanOptions): Promise<SourceScan> {
   const resolved = resolveSource(path);
   const { db, home } = session;
-  const source = await ensureSource(db, home.box, resolved.path, RESERVED_NAMES, session.now());
+  const source = await ensureSource(
+    db,
+    home.box,
+    resolved.path,
+    RESERVED_NAMES,
+    session.now(),
+    options.archived,
+  );
   const meter = session.report.phase(`Scanning ${source.name}`);
   try {
     return await new Scanning(session, source, resolved, meter, options.rest ?? 0).run(options.accept);

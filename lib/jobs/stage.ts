@@ -15,8 +15,9 @@ import { hasCode, SourceChangedError, StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";
 import { stagedKey } from "./object-keys.ts";
+import type { Plaintext } from "./plaintext.ts";
 import { inParallel } from "./pool.ts";
-import { abortBegun, encrypted, ledgerOf } from "./seal.ts";
+import { abortBegun, encrypted, ledgerOf, NO_LEDGER } from "./seal.ts";
 import { sendObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 
@@ -247,11 +248,20 @@ class Staging {
     }
   }
 
+  /**
+   * Whether an object goes in one step. Nothing is written down about it then: there are many of these, each
+   * is proven against the hash of its content before it leaves, and `stranded.ts` reads them back if need be.
+   */
+  #isSmall({ begun, size }: PendingUpload): boolean {
+    return begun === undefined && size <= this.#store.maxPut;
+  }
+
   async #sendTo(file: WaitingFile, upload: PendingUpload): Promise<Confirmed> {
     const reader = new ContentReader();
     try {
       const maker = await encrypted(upload, plainOf(file, reader));
-      const sent = await sendObject(this.#store, upload.key, maker, ledgerOf(this.#session, upload), {
+      const ledger = this.#isSmall(upload) ? NO_LEDGER : ledgerOf(this.#session, upload);
+      const sent = await sendObject(this.#store, upload.key, maker, ledger, {
         kind: "staged",
         signal: this.#session.signal,
       });
@@ -272,7 +282,10 @@ class Staging {
 }
 
 /** A file's bytes by range, proven against its hash. */
-function plainOf(file: WaitingFile, reader: ContentReader) {
+export function plainOf(
+  file: Pick<WaitingFile, "sha256" | "size" | "root" | "below">,
+  reader: ContentReader,
+): Plaintext {
   const content = { sha256: file.sha256, size: file.size, path: absolutePath(file.root, file.below) };
   return {
     size: file.size,

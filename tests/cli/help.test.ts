@@ -9,9 +9,14 @@ const COMMANDS = [
   ["init"],
   ["sync"],
   ["watch"],
+  ["schedule"],
+  ["schedule", "install"],
+  ["schedule", "show"],
+  ["schedule", "remove"],
   ["scan"],
   ["pack"],
   ["upload"],
+  ["mirror"],
   ["ls"],
   ["ls", "files"],
   ["ls", "dirs"],
@@ -24,6 +29,8 @@ const COMMANDS = [
   ["find"],
   ["status"],
   ["restore"],
+  ["thaw"],
+  ["thaw", "cancel"],
   ["uploads"],
   ["uploads", "abort"],
   ["recover"],
@@ -40,6 +47,9 @@ const COMMANDS = [
   ["key", "protect"],
   ["auth"],
   ["auth", "google"],
+  ["alert"],
+  ["alert", "test"],
+  ["alert", "list"],
 ];
 
 for (const command of COMMANDS) {

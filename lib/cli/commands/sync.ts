@@ -20,6 +20,7 @@ import {
   withSession,
 } from "../command.ts";
 import { amount, count, printable } from "../format.ts";
+import { describeOutcome, outcomeJson } from "../mirror-text.ts";
 import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
 import { complain, json, line, styled, type Terminal, warn } from "../terminal.ts";
 import { keyAdvice } from "../key-advice.ts";
@@ -128,6 +129,7 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
       "See `coldframe ls pending`. The next run tries again; --seal puts them into a volume now.",
     );
   }
+  for (const outcome of report.mirrors) describeOutcome(terminal, outcome);
   const cold = session.urls.cold;
   line(terminal, `Stored at ${cold}`);
   if (cold === `file:${homePaths(session.home.paths.root).store}`) {
@@ -147,7 +149,7 @@ function describeTrouble(terminal: Terminal, { code, message, hint }: Trouble, u
 }
 
 function toJson(report: SyncReport): unknown {
-  return { ...report, scan: scanJson(report.scan) };
+  return { ...report, scan: scanJson(report.scan), mirrors: report.mirrors.map(outcomeJson) };
 }
 
 function printPreview(terminal: Terminal, result: SyncPreview): void {

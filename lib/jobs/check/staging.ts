@@ -2,18 +2,29 @@
 
 import { type ContentCopies, copiesOf } from "../../catalog/copies.ts";
 import type { Found } from "../../catalog/findings.ts";
-import { provenObjects } from "../../catalog/proofs.ts";
+import { type Level, provenObjects } from "../../catalog/proofs.ts";
 import { stagedCopies, type StagedCopy, stagedStores } from "../../catalog/staged.ts";
 import { hasCode } from "../../errors.ts";
 import type { Session } from "../session.ts";
+import type { ObjectInfo } from "../../store/store.ts";
+import { type DeepOptions, NO_KEY } from "./deep.ts";
+import { readStaged } from "./staging-deep.ts";
 import { foreignFinding, foreignObjects } from "./known.ts";
 import { countLevels, findingName, type Group, Look, type StoreReport } from "./look.ts";
 import { type ExpectedObject, type Fault, listAll, lookAt, type Looked } from "./objects.ts";
 import { costOf, CountingStore } from "./requests.ts";
-import { describeFault, describeRemains, pathsOf, type Remains, remainsOf, severityOf } from "./texts.ts";
+import { describeFault, pathsOf, type Remains, remainsOf, severityOf, withRemains } from "./texts.ts";
 
 /** The name in `runs`, and the scope of the findings. */
 export const STAGING = "check staging";
+
+/** How to look at stores. */
+export interface LookRequest {
+  /** Bytes that checks have read since the month began. */
+  readonly readBefore: number;
+  /** Undefined where nothing is to be read. */
+  readonly deep: DeepOptions | undefined;
+}
 
 /** A staged object, as a check goes by it. */
 export interface ExpectedStaged extends ExpectedObject {
@@ -24,12 +35,12 @@ export interface ExpectedStaged extends ExpectedObject {
 export async function lookAtStaging(
   session: Session,
   look: Look,
-  readBefore: number,
+  { readBefore, deep }: LookRequest,
 ): Promise<StoreReport[]> {
   const urls = new Set([session.urls.staging, ...await stagedStores(session.db)]);
   const reports: StoreReport[] = [];
   for (const url of urls) {
-    const report = await lookAtStore(session, look, url, readBefore);
+    const report = await lookAtStore(session, look, url, { readBefore, deep });
     if (report !== undefined) reports.push(report);
   }
   return reports;
@@ -39,7 +50,7 @@ async function lookAtStore(
   session: Session,
   look: Look,
   url: string,
-  readBefore: number,
+  { readBefore, deep }: LookRequest,
 ): Promise<StoreReport | undefined> {
   const expected = (await stagedCopies(session.db, url)).map(expectedOf);
   const store = await openUnlessUnused(session, url, expected.length > 0);
@@ -60,10 +71,13 @@ async function lookAtStore(
   await judgeStaged(session, look, url, counted);
   const foreign = await foreignObjects(session.db, listed.values(), "staged/");
   foreignFinding(url, "staged/", foreign).forEach((found) => look.add(found));
+  const whole = counted.filter(({ info, faults }) => isReadable(info) && !faults.some(isDamaging));
+  const read = deep && await readStaged(session, look, store, whole.map(({ object }) => object), deep);
+  const group = groupOf(url, counted, read ?? []);
   const { requests } = store;
   return {
     store: url,
-    groups: [groupOf(url, counted)],
+    groups: [deep && deep.keys === undefined ? { ...group, remarks: [...group.remarks, NO_KEY] } : group],
     requests,
     cost: await costOf(session, url, requests, readBefore),
   };
@@ -118,7 +132,7 @@ function stagedFinding(
     name: findingName(fault.kind === "wrong-class" ? "class" : "object", url, object.key),
     kind: fault.kind,
     severity: severityOf(fault),
-    message: `${describeFault(url, object, fault)}; ${describeRemains(remains)}`,
+    message: withRemains(describeFault(url, object, fault), remains),
     hint: stagedHint(url, fault, remains),
     files: pathsOf(copies === undefined ? [] : [copies]),
   };
@@ -131,14 +145,28 @@ function stagedHint(url: string, { kind }: Fault, { lost }: Remains): string {
   return `Take it back out of ${bin}. To give it up: coldframe sync --accept-gone`;
 }
 
-function groupOf(url: string, looked: readonly Looked<ExpectedStaged>[]): Group {
-  const proven = countLevels(looked.map(({ levels }) => levels));
+/** Whether an object can be read now. */
+export function isReadable(info: ObjectInfo | undefined): boolean {
+  return info?.availability.state === "ready";
+}
+
+/** Whether there is no use in reading an object that has this fault. */
+export function isDamaging(fault: Fault): boolean {
+  return severityOf(fault) === "damage";
+}
+
+function groupOf(
+  url: string,
+  looked: readonly Looked<ExpectedStaged>[],
+  read: readonly (readonly Level[])[],
+): Group {
+  const proven = countLevels([...looked.map(({ levels }) => levels), ...read]);
   return {
     what: "staged files",
     objects: looked.length,
     bytes: looked.reduce((sum, { object }) => sum + (object.size ?? 0), 0),
     proven,
-    remarks: checksumRemarks(url, looked.length, proven.checksummed),
+    remarks: read.length > 0 ? [] : checksumRemarks(url, looked.length, proven.checksummed),
   };
 }
 

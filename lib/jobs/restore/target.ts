@@ -97,6 +97,21 @@ export class Target {
   }
 
   /**
+   * Writes a file whose bytes are all there.
+   *
+   * @throws ColdframeError `damaged` when they are not the right ones: then no file appears
+   */
+  async place(file: WantedFile, bytes: Uint8Array): Promise<void> {
+    const placed = await this.begin(file);
+    try {
+      await placed.write(bytes);
+      await placed.finish();
+    } finally {
+      await placed.discard();
+    }
+  }
+
+  /**
    * Makes a folder, unless it is there. Its time is set by `finishFolders`, since what comes into it changes
    * that.
    *
