@@ -39,9 +39,10 @@ const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN conten
   LEFT JOIN volumes p ON p.id = c.volume`;
 
 /** What these columns are called. */
-const NAMES = "id source below path content sha256 size mtime mode seen ended ending volume staged".split(
-  " ",
-);
+const NAMES = "id source below path content sha256 size mtime mode seen ended ending volume staged mirrored"
+  .split(
+    " ",
+  );
 
 function parseVersion(row: RowReader): VersionRow {
   return {
