@@ -1,10 +1,10 @@
 /** One photo out of a stored volume: reading any range of an age file, by the chunks that hold it. */
 
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, release } from "../bytes.ts";
 import { ColdframeError } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 import { type OpenedHeader, readHeader, type Unlock } from "./header.ts";
-import { CHUNK_SIZE, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
+import { CHUNK_SIZE, type CipherRange, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
 
 /** A decrypted chunk, kept for small reads that follow each other. */
 interface Kept {
@@ -58,28 +58,43 @@ class DecryptedAccess implements RandomAccess {
     this.size = size;
   }
 
-  async readAt(offset: number, length: number): Promise<Bytes> {
+  /** @param into used when it has room for all the chunks that hold the range */
+  async readAt(offset: number, length: number, into?: Bytes): Promise<Bytes> {
     const range = cipherRange(offset, length, this.size);
     const kept = this.#kept;
     if (kept?.chunk === range.firstChunk && range.skip + length <= kept.plain.length) {
       return kept.plain.slice(range.skip, range.skip + length);
     }
-    const sealed = await readExactly(
-      this.#file,
-      this.#payloadAt + range.offset,
-      range.length,
-      this.#key.name,
-    );
-    const plain = await this.#key.decryptChunks(range.firstChunk, sealed, range.last);
-    const lastAt = Math.max(0, Math.ceil(plain.length / CHUNK_SIZE) - 1);
-    this.#kept = { chunk: range.firstChunk + lastAt, plain: plain.slice(lastAt * CHUNK_SIZE) };
+    const plain = await this.#open(range, into);
+    if (into === undefined) {
+      const lastAt = Math.max(0, Math.ceil(plain.length / CHUNK_SIZE) - 1);
+      this.#kept = { chunk: range.firstChunk + lastAt, plain: plain.slice(lastAt * CHUNK_SIZE) };
+    }
     return plain.subarray(range.skip, range.skip + length);
+  }
+
+  /** Fetches and opens chunks; their ciphertext does not stay in memory. */
+  async #open(range: CipherRange, into: Bytes | undefined): Promise<Bytes> {
+    const room = new Uint8Array(range.length);
+    try {
+      const at = this.#payloadAt + range.offset;
+      const sealed = await readExactly(this.#file, at, range.length, this.#key.name, room);
+      return await this.#key.decryptChunks(range.firstChunk, sealed, range.last, into);
+    } finally {
+      release(room);
+    }
   }
 }
 
 /** A source that gives fewer bytes than it should must not pass for a shorter file. */
-async function readExactly(file: RandomAccess, offset: number, length: number, name: string): Promise<Bytes> {
-  const bytes = await file.readAt(offset, length);
+async function readExactly(
+  file: RandomAccess,
+  offset: number,
+  length: number,
+  name: string,
+  into?: Bytes,
+): Promise<Bytes> {
+  const bytes = await file.readAt(offset, length, into);
   if (bytes.length === length) return bytes;
   throw new ColdframeError(
     "damaged",

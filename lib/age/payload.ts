@@ -147,10 +147,12 @@ export class PayloadKey {
    * @param first the number of the first chunk
    * @param sealed a multiple of 65552 bytes, unless `last`
    * @param last whether `sealed` ends the payload
+   * @param into used for the answer when it has room for it
    * @throws ColdframeError `damaged` when any tag does not fit
    */
-  async decryptChunks(first: number, sealed: Bytes, last: boolean): Promise<Bytes> {
-    const out = new Uint8Array(sealed.length);
+  async decryptChunks(first: number, sealed: Bytes, last: boolean, into?: Bytes): Promise<Bytes> {
+    const most = Math.ceil(sealed.length / SEALED_CHUNK_SIZE) * CHUNK_SIZE;
+    const out = into !== undefined && into.length >= most ? into : new Uint8Array(most);
     const opened = await this.openInto(out, first, sealed, last);
     if (opened.fault !== undefined) throw this.damage(opened.fault);
     return out.subarray(0, opened.size);

@@ -20,8 +20,13 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["mirrored", "id"],
   ["discarded", "store", "key"],
   ["snapshots", "store", "key"],
+  ["restores", "id"],
+  ["restore_files", "restore", "version"],
+  ["thaws", "id"],
   ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
+  ["told", "finding"],
+  ["notices", "id"],
   ["runs", "id"],
 ];
 

@@ -25,6 +25,7 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   "store-full": "Free some space, or choose another store; the next run goes on from here.",
   "store-unreachable": "Check the network; the next run goes on from here.",
   "store-protocol": "Run again with --debug for details.",
+  "cost": "Nothing was asked for and nothing was paid. Look at the plan with --plan.",
   "upload-gone": "Run again: the upload starts anew.",
   "interrupted": "Run the same command again: it goes on where it stopped.",
 };

@@ -12,6 +12,7 @@ import type { StoreContext } from "../store/context.ts";
 import { openStore } from "../store/open.ts";
 import { RETRY_DEFAULTS, retrying } from "../store/retry.ts";
 import type { Store } from "../store/store.ts";
+import { clockTrouble, ServerClock } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { knownUploads, type UnfinishedUpload, unfinishedUploads } from "./uploads.ts";
 
@@ -139,7 +140,7 @@ async function stores(session: Session): Promise<Finding[]> {
 }
 
 async function storeAt(session: Session, url: string, isUsed: boolean): Promise<Finding[]> {
-  const clock = new ServerClock(session);
+  const clock = new ServerClock(session.storeContext.fetch, session.now);
   const about = STORE + url;
   try {
     const store = await openToLook({ ...session.storeContext, fetch: clock.fetch }, url);
@@ -147,14 +148,14 @@ async function storeAt(session: Session, url: string, isUsed: boolean): Promise<
     return [
       finding(about, "good", "it answers"),
       ...await room(session, store, about),
-      ...clock.findings(about),
+      ...clockFindings(clock, about),
     ];
   } catch (error) {
     session.signal.throwIfAborted();
     if (!(error instanceof ColdframeError)) throw error;
     const isNew = error.code === "store-missing" && /^file:/.test(url) && !isUsed;
     if (isNew) return [finding(about, "good", "it is not there yet; the first sync makes it")];
-    return [failed(about, error), ...clock.findings(about)];
+    return [failed(about, error), ...clockFindings(clock, about)];
   }
 }
 
@@ -178,32 +179,11 @@ async function room({ home }: Session, store: Store, about: string): Promise<Fin
   return [finding(about, "warning", `${formatSize(free)} free: less than one volume`, hint)];
 }
 
-/** Compares our clock with the `Date` of answers (RFC 9110, 6.6.1) that come anyway. */
-class ServerClock {
-  readonly #session: Session;
-  /** Ms that the server is ahead of us. */
-  #ahead: number | undefined;
-
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  readonly fetch: typeof fetch = async (input, init) => {
-    const response = await this.#session.storeContext.fetch(input, init);
-    const theirs = Date.parse(response.headers.get("date") ?? "");
-    if (!Number.isNaN(theirs)) this.#ahead = theirs - this.#session.now();
-    return response;
-  };
-
-  /** Dates are of whole seconds, and answers take a while; S3 refuses requests from 15 minutes on. */
-  findings(about: string): Finding[] {
-    if (this.#ahead === undefined) return [];
-    const seconds = Math.round(Math.abs(this.#ahead) / 1000);
-    if (seconds < 60) return [finding(about, "good", "its clock agrees with ours")];
-    const how = this.#ahead > 0 ? "behind" : "ahead of";
-    const message = `our clock is ${Math.round(seconds / 60)} minutes ${how} the server's`;
-    return [finding(about, "warning", message, "Set the clock, and let it be kept by NTP.")];
-  }
+function clockFindings({ ahead }: ServerClock, about: string): Finding[] {
+  if (ahead === undefined) return [];
+  const trouble = clockTrouble(ahead);
+  if (trouble === undefined) return [finding(about, "good", "its clock agrees with ours")];
+  return [finding(about, "warning", trouble.message, trouble.hint)];
 }
 
 function uploads(session: Session, all: readonly UnfinishedUpload[]): Finding[] {

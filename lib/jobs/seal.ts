@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { type Envelope, newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import { AgeWriter } from "../age/writer.ts";
-import { type Bytes, utf8 } from "../bytes.ts";
+import { utf8 } from "../bytes.ts";
 import { foldersOfVolume } from "../catalog/folders.ts";
 import {
   confirmedParts,
@@ -39,6 +39,7 @@ import { encodeManifest, type Manifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
 import type { Store, UploadInfo } from "../store/store.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
+import { inMemory, type Plaintext } from "./plaintext.ts";
 import { type Ledger, type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { buildVolume, type BuiltVolume, type FileOfVolume, type VolumeDraft, volumeRows } from "./volume.ts";
@@ -215,13 +216,7 @@ async function sendVolume(
 /** The object of an upload: its plaintext encrypted with the envelope that was written down for it. */
 export async function encrypted(
   upload: Envelope & { readonly key: string },
-  plain: {
-    readonly size: number;
-    readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
-    /** As in `VolumeReader`. */
-    unprovenFrom(end: number): number;
-    settle(): Promise<void>;
-  },
+  plain: Plaintext,
 ): Promise<ObjectMaker> {
   const writer = await AgeWriter.open(upload, plain, upload.key);
   return {
@@ -281,16 +276,9 @@ export async function sendBytes(
   store: Store,
   key: string,
   bytes: Uint8Array,
-  kind: "manifest" | "snapshot",
+  kind: "manifest" | "snapshot" | "mirror",
 ): Promise<SentObject> {
-  const plain = {
-    size: bytes.length,
-    readAt: (offset: number, length: number) =>
-      Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length))),
-    unprovenFrom: (end: number) => end,
-    settle: () => Promise.resolve(),
-  };
-  const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);
+  const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, inMemory(bytes));
   return await sendObject(store, key, maker, NO_LEDGER, { kind, signal: session.signal });
 }
 

@@ -15,6 +15,7 @@ import { hasCode, SourceChangedError, StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";
 import { stagedKey } from "./object-keys.ts";
+import type { Plaintext } from "./plaintext.ts";
 import { inParallel } from "./pool.ts";
 import { abortBegun, encrypted, ledgerOf, NO_LEDGER } from "./seal.ts";
 import { sendObject, SpoiltUploadError } from "./send.ts";
@@ -281,7 +282,10 @@ class Staging {
 }
 
 /** A file's bytes by range, proven against its hash. */
-function plainOf(file: WaitingFile, reader: ContentReader) {
+export function plainOf(
+  file: Pick<WaitingFile, "sha256" | "size" | "root" | "below">,
+  reader: ContentReader,
+): Plaintext {
   const content = { sha256: file.sha256, size: file.size, path: absolutePath(file.root, file.below) };
   return {
     size: file.size,

@@ -53,24 +53,6 @@ test("only volumes are archived; staged files, manifests and snapshots can be re
     ]);
   }, { query: "&class=DEEP_ARCHIVE" }));
 
-test("an archived volume is named as such, and what is staged comes back all the same", () =>
-  withArchive(async (archive) => {
-    await archive.put("old.jpg", 300_000, 1);
-    await archive.put("older.jpg", 300_000, 2);
-    await stored(archive);
-    await archive.put("new.jpg", 200_000, 3);
-    assert.equal((await sync(archive)).code, 0);
-    const { code, out, err } = await archive.user.run("restore", "**", "--to", archive.user.path("out"));
-    assert.equal(code, 3);
-    assert.match(out, /^Restored 1 file to /);
-    assert.match(err, /not restored: Photos\/old\.jpg: .*volumes\/.*is archived and must be thawed before/);
-    assert.match(err, /not restored: Photos\/older\.jpg: .*is archived/);
-    const asked = archive.server.log.filter(({ operation, code }) =>
-      operation === "GetObject" && code === "InvalidObjectState"
-    );
-    assert.equal(asked.length, 1, "one question for all files of a volume");
-  }, { query: "&class=DEEP_ARCHIVE" }));
-
 /** What the user reads when it cannot work. */
 const REFUSALS: readonly [name: string, spoil: (archive: S3Archive) => void, message: RegExp][] = [
   [

@@ -29,15 +29,15 @@ export async function openFileAccess(path: string): Promise<FileAccess> {
   }
   return {
     size: stats.size,
-    readAt: (offset, length) => readExactly(handle, path, offset, length),
+    readAt: (offset, length, into) =>
+      readExactly(handle, path, offset, into?.subarray(0, length) ?? new Uint8Array(length)),
     close: () => handle.close(),
   };
 }
 
-async function readExactly(handle: FileHandle, path: string, offset: number, length: number): Promise<Bytes> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const { bytesRead } = await handle.read(bytes, at, length - at, offset + at).catch((error) => {
+async function readExactly(handle: FileHandle, path: string, offset: number, bytes: Bytes): Promise<Bytes> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, offset + at).catch((error) => {
       throw unreadable(path, offset + at, messageOf(error));
     });
     if (bytesRead === 0) throw unreadable(path, offset + at, "the file ends there");

@@ -8,8 +8,9 @@ import { ColdframeError, hasCode } from "../../errors.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import type { Meter, Reporter } from "../report.ts";
 import { copyFiles, readExtents } from "../restore/copy.ts";
-import { type FailedFile, failedFile, type RestoreReport } from "../restore/restore.ts";
+
 import type { Selection } from "../restore/select.ts";
+import { type FailedFile, failedFile, type RestoreCounts } from "../restore/tally.ts";
 import { Target } from "../restore/target.ts";
 import {
   type ImageContents,
@@ -29,7 +30,7 @@ export interface ImageRestoreRequest extends Pick<Selection, "patterns" | "since
 }
 
 /** What a restore from an image did. */
-export interface ImageRestoreReport extends RestoreReport {
+export interface ImageRestoreReport extends RestoreCounts {
   /** Symbolic links that were made; of folders, all that were made count, not just the empty ones. */
   readonly links: number;
   /** What in the image vouches for its files. */

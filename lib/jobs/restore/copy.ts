@@ -1,39 +1,43 @@
 /**
  * Copying files out of one plaintext: in the order in which the bytes stand there, neighbours in one read,
- * each file proven before it takes its name.
+ * several reads side by side, each file proven before it takes its name.
  */
 
 import { ColdframeError } from "../../errors.ts";
 import type { Extent } from "../../iso/read.ts";
 import type { RandomAccess } from "../../types.ts";
+import { inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import { readAhead } from "./object-access.ts";
 import type { RestoredFile, Target, WantedFile } from "./target.ts";
 
 /** Bytes of a plaintext, and the files they become. */
-export interface Copy {
+export interface Copy<F extends WantedFile = WantedFile> {
   readonly size: number;
-  readonly files: readonly WantedFile[];
+  readonly files: readonly F[];
   /** Where the bytes stand, in order; they add up to `size`. */
   readonly extents: readonly Extent[];
 }
 
 /** A copy that could not be made. */
-export interface FailedCopy<C extends Copy> {
+export interface FailedCopy<C> {
   readonly copy: C;
   readonly error: unknown;
 }
 
 /** What copying needs beside the bytes. */
-export interface CopyContext {
+export interface CopyContext<F extends WantedFile = WantedFile> {
   readonly target: Target;
   readonly meter: Meter;
   readonly signal: AbortSignal;
   /** Told of each error; throws it when to go on would only repeat it. */
   consider(error: unknown): void;
   /** Told of each file that has its name. */
-  restored(file: WantedFile): void;
+  restored(file: F): void | Promise<void>;
 }
+
+/** Reads of one plaintext at the same time; what they hold in memory is bounded by `readAhead`. */
+const RUNS = 4;
 
 /**
  * Makes copies. One that breaks does not stop the others.
@@ -41,75 +45,113 @@ export interface CopyContext {
  * @param open gives the plaintext
  * @returns those that failed
  */
-export async function copyFiles<C extends Copy>(
+export async function copyFiles<F extends WantedFile, C extends Copy<F>>(
   open: () => Promise<RandomAccess>,
   copies: readonly C[],
-  context: CopyContext,
+  context: CopyContext<F>,
 ): Promise<FailedCopy<C>[]> {
-  const ordered = copies.toSorted((a, b) => startOf(a) - startOf(b));
   const failed: FailedCopy<C>[] = [];
-  for (const run of joinNeighbours(ordered)) failed.push(...await copyRun(open, run, context));
+  const limits = { width: RUNS, budget: Infinity, cost: () => 0 };
+  await inParallel(joinNeighbours(copies), limits, async (run) => {
+    failed.push(...await copyRun(open, run, context));
+  });
   return failed;
 }
 
 /** Copies what stands close together as one stream; when that breaks, each alone. */
-async function copyRun<C extends Copy>(
+async function copyRun<F extends WantedFile, C extends Copy<F>>(
   open: () => Promise<RandomAccess>,
   run: readonly C[],
-  context: CopyContext,
+  context: CopyContext<F>,
 ): Promise<FailedCopy<C>[]> {
-  const done = new Set<C>();
+  context.signal.throwIfAborted();
+  const copying = new RunCopy<F, C>(context);
   try {
-    await stream(await open(), run, done, context);
-    return [];
+    await copying.make(await open(), run);
+    return copying.failed;
   } catch (error) {
     context.signal.throwIfAborted();
     context.consider(error);
     if (run.length === 1) return run.map((copy) => ({ copy, error }));
   }
-  const failed: FailedCopy<C>[] = [];
+  const failed = [...copying.failed];
   for (const copy of run) {
-    if (!done.has(copy)) failed.push(...await copyRun(open, [copy], context));
+    if (!copying.settled.has(copy)) failed.push(...await copyRun(open, [copy], context));
   }
   return failed;
 }
 
-async function stream<C extends Copy>(
-  access: RandomAccess,
-  run: readonly C[],
-  done: Set<C>,
-  context: CopyContext,
-): Promise<void> {
-  const pieces = new Cutter(readExtents(access, spanOf(run)));
-  let position = startOf(run[0]);
-  for (const copy of run) {
-    context.signal.throwIfAborted();
-    await pieces.skip(startOf(copy) - position);
-    await write(copy, pieces, context);
-    position = startOf(copy) + copy.size;
-    done.add(copy);
-    context.meter.add(copy.size * copy.files.length, copy.files.length);
+/** Up to this size a file is written in one go. */
+const SMALL = 1024 * 1024;
+
+/** One run on its way. */
+class RunCopy<F extends WantedFile, C extends Copy<F>> {
+  readonly failed: FailedCopy<C>[] = [];
+  /** Copies that are made or failed for good. */
+  readonly settled = new Set<C>();
+  readonly #context: CopyContext<F>;
+
+  constructor(context: CopyContext<F>) {
+    this.#context = context;
+  }
+
+  /** Throws when the bytes cannot be read; a small file that cannot be written is in `failed`. */
+  async make(access: RandomAccess, run: readonly C[]): Promise<void> {
+    const pieces = new Cutter(readExtents(access, spanOf(run)));
+    try {
+      let position = startOf(run[0]);
+      for (const copy of run) {
+        this.#context.signal.throwIfAborted();
+        await pieces.skip(startOf(copy) - position);
+        if (copy.size > SMALL) await this.#stream(copy, pieces);
+        else await this.#place(copy, await pieces.whole(copy.size));
+        position = startOf(copy) + copy.size;
+      }
+    } finally {
+      await pieces.close();
+    }
+  }
+
+  async #place(copy: C, bytes: Uint8Array): Promise<void> {
+    const { target, restored, consider } = this.#context;
+    try {
+      for (const file of copy.files) {
+        await target.place(file, bytes);
+        await restored(file);
+      }
+      this.#done(copy);
+    } catch (error) {
+      this.settled.add(copy);
+      this.failed.push({ copy, error });
+      consider(error);
+    }
+  }
+
+  async #stream(copy: C, pieces: Cutter): Promise<void> {
+    const { target, restored } = this.#context;
+    const files: [F, RestoredFile][] = [];
+    try {
+      for (const file of copy.files) files.push([file, await target.begin(file)]);
+      for await (const piece of pieces.take(copy.size)) {
+        await Promise.all(files.map(([, open]) => open.write(piece)));
+      }
+      for (const [file, open] of files) {
+        await open.finish();
+        await restored(file);
+      }
+      this.#done(copy);
+    } finally {
+      for (const [, open] of files) await open.discard();
+    }
+  }
+
+  #done(copy: C): void {
+    this.settled.add(copy);
+    this.#context.meter.add(copy.size * copy.files.length, copy.files.length);
   }
 }
 
-async function write(copy: Copy, pieces: Cutter, { target, restored }: CopyContext): Promise<void> {
-  const files: RestoredFile[] = [];
-  try {
-    for (const file of copy.files) files.push(await target.begin(file));
-    for await (const piece of pieces.take(copy.size)) {
-      for (const file of files) await file.write(piece);
-    }
-    for (const [i, file] of files.entries()) {
-      await file.finish();
-      const wanted = copy.files[i];
-      if (wanted !== undefined) restored(wanted);
-    }
-  } finally {
-    for (const file of files) await file.discard();
-  }
-}
-
-/** The bytes of several extents as one stream. */
+/** The bytes of several extents as one stream. A piece is valid until the next is asked for. */
 export async function* readExtents(
   access: RandomAccess,
   extents: readonly Extent[],
@@ -134,13 +176,19 @@ function spanOf(run: readonly Copy[]): readonly Extent[] {
   return [{ offset: startOf(first), length: endOf(last) - startOf(first) }];
 }
 
+/** Bytes that are read for a run. */
+export function sizeOfRun(run: readonly Copy[]): number {
+  return spanOf(run).reduce((sum, { length }) => sum + length, 0);
+}
+
 /** A gap that is cheaper to read over than to ask again for what comes after. */
 const GAP = 256 * 1024;
 
-function* joinNeighbours<C extends Copy>(copies: readonly C[]): Generator<C[]> {
+/** Runs of copies that are read as one, in the order in which they stand in the plaintext. */
+export function* joinNeighbours<C extends Copy>(copies: readonly C[]): Generator<C[]> {
   let run: C[] = [];
   let end = 0;
-  for (const copy of copies) {
+  for (const copy of copies.toSorted((a, b) => startOf(a) - startOf(b))) {
     const apart = copy.extents.length !== 1 || startOf(copy) < end || startOf(copy) - end > GAP;
     if (run.length > 0 && apart) {
       yield run;
@@ -154,11 +202,16 @@ function* joinNeighbours<C extends Copy>(copies: readonly C[]): Generator<C[]> {
 
 /** Cuts a stream of pieces at given lengths. */
 class Cutter {
-  readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #pieces: AsyncGenerator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
 
-  constructor(pieces: AsyncIterable<Uint8Array>) {
-    this.#pieces = pieces[Symbol.asyncIterator]();
+  constructor(pieces: AsyncGenerator<Uint8Array>) {
+    this.#pieces = pieces;
+  }
+
+  /** Lets go of what was not used. */
+  async close(): Promise<void> {
+    await this.#pieces.return(undefined);
   }
 
   async skip(length: number): Promise<void> {
@@ -166,19 +219,39 @@ class Cutter {
     while ((await passed.next()).done !== true);
   }
 
+  /** The next bytes as one array, valid until more are asked for. */
+  async whole(length: number): Promise<Uint8Array> {
+    if (this.#rest.length === 0 && length > 0) await this.#fetch(length);
+    if (this.#rest.length >= length) return this.#cut(length);
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for await (const piece of this.take(length)) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  }
+
   async *take(length: number): AsyncGenerator<Uint8Array> {
     for (let missing = length; missing > 0;) {
-      if (this.#rest.length === 0) {
-        const next = await this.#pieces.next();
-        if (next.done === true) {
-          throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
-        }
-        this.#rest = next.value;
-      }
-      const piece = this.#rest.subarray(0, missing);
-      this.#rest = this.#rest.subarray(piece.length);
+      if (this.#rest.length === 0) await this.#fetch(missing);
+      const piece = this.#cut(missing);
       missing -= piece.length;
       yield piece;
     }
+  }
+
+  async #fetch(missing: number): Promise<void> {
+    const next = await this.#pieces.next();
+    if (next.done === true) {
+      throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
+    }
+    this.#rest = next.value;
+  }
+
+  #cut(length: number): Uint8Array {
+    const piece = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(piece.length);
+    return piece;
   }
 }

@@ -1,8 +1,22 @@
 /** An object in a store as bytes that can be read anywhere. */
 
-import { type Bytes, collect } from "../../bytes.ts";
+import { CHUNK_SIZE } from "../../age/payload.ts";
+import { type Bytes, release } from "../../bytes.ts";
+import { StoreError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { RandomAccess } from "../../types.ts";
+import { Budget } from "./budget.ts";
+
+/** Bytes asked for at once: whole chunks, so that pieces that follow each other share none. */
+export const PIECE = 64 * CHUNK_SIZE;
+/** Pieces of one reader that are on their way at the same time. */
+const AHEAD = 3;
+/** Plaintext in memory, of all readers together; its ciphertext may be there as well. */
+const MEMORY = 3 * PIECE;
+
+/** What opening an object takes: its header, its nonce, and its last chunk, which proves its size. */
+export const OPENING_REQUESTS = 3;
+export const OPENING_BYTES = 8 * 1024 + CHUNK_SIZE + 32;
 
 /**
  * Reads an object by range.
@@ -12,35 +26,103 @@ import type { RandomAccess } from "../../types.ts";
 export function objectAccess(store: Store, key: string, size: number): RandomAccess {
   return {
     size,
-    readAt: (offset, length) => collect(store.read(key, { offset, length })),
+    async readAt(offset, length, into) {
+      const out = into?.subarray(0, length) ?? new Uint8Array(length);
+      let at = 0;
+      for await (const chunk of store.read(key, { offset, length })) {
+        if (at + chunk.length > length) throw tooLong(key, length);
+        out.set(chunk, at);
+        at += chunk.length;
+      }
+      return out.subarray(0, at);
+    },
   };
 }
 
-/** Bytes asked for at once, and how many such requests run ahead of the reader. */
-const PIECE = 4 * 1024 * 1024;
-const AHEAD = 3;
+function tooLong(key: string, length: number): StoreError {
+  return new StoreError("damaged", `${key}: more than the ${length} bytes came that were asked for`);
+}
 
-/** A range as a stream, with the next pieces on their way while one is used. */
+/** An object of which all is wanted: one request brings it, if it is small. */
+export function wholeAccess(store: Store, key: string, size: number): Promise<RandomAccess> | RandomAccess {
+  const far = objectAccess(store, key, size);
+  return size <= PIECE ? inMemory(far) : far;
+}
+
+async function inMemory(object: RandomAccess): Promise<RandomAccess> {
+  const bytes = object.size === 0 ? new Uint8Array(0) : await object.readAt(0, object.size);
+  return {
+    size: bytes.length,
+    readAt: (offset, length) => Promise.resolve(bytes.slice(offset, offset + length)),
+  };
+}
+
+/** What all readers of this process may hold. */
+const shared = new Budget(MEMORY);
+
+/** A piece on its way; `into` is the memory that was made for it. */
+interface Piece {
+  readonly bytes: Bytes;
+  readonly into: Bytes;
+}
+
+/**
+ * A range as a stream, with the next pieces on their way while one is used. A piece is valid until the next
+ * is asked for: its memory is given back at once, since a garbage collector would let much of it pile up.
+ */
 export async function* readAhead(
   access: RandomAccess,
   offset: number,
   length: number,
 ): AsyncGenerator<Bytes> {
   const end = offset + length;
-  const queue: Promise<Bytes>[] = [];
+  const queue: Promise<Piece>[] = [];
   let next = offset;
   const fill = () => {
     while (queue.length < AHEAD && next < end) {
-      const piece = access.readAt(next, Math.min(PIECE, end - next));
+      const stop = Math.min(end, (Math.floor(next / PIECE) + 1) * PIECE);
+      const piece = readPiece(access, next, stop - next);
       piece.catch(() => {}); // it is thrown when its turn comes, or not needed any more
       queue.push(piece);
-      next += PIECE;
+      next = stop;
     }
   };
-  fill();
-  for (let piece = queue.shift(); piece !== undefined; piece = queue.shift()) {
-    const bytes = await piece;
+  try {
     fill();
-    yield bytes;
+    for (let piece = queue.shift(); piece !== undefined; piece = queue.shift()) {
+      const { bytes, into } = await piece;
+      try {
+        fill();
+        yield bytes;
+      } finally {
+        dispose(into);
+      }
+    }
+  } finally {
+    for (const left of await Promise.allSettled(queue)) {
+      if (left.status === "fulfilled") dispose(left.value.into);
+    }
   }
+}
+
+async function readPiece(access: RandomAccess, offset: number, length: number): Promise<Piece> {
+  await shared.take(PIECE);
+  const into = new Uint8Array(roomFor(offset, length));
+  try {
+    return { bytes: await access.readAt(offset, length, into), into };
+  } catch (error) {
+    dispose(into);
+    throw error;
+  }
+}
+
+/** Bytes of the chunks that hold a range: what decrypting it in place takes. */
+function roomFor(offset: number, length: number): number {
+  const first = Math.floor(offset / CHUNK_SIZE);
+  return (Math.ceil((offset + length) / CHUNK_SIZE) - first) * CHUNK_SIZE;
+}
+
+function dispose(into: Bytes): void {
+  release(into);
+  shared.give(PIECE);
 }

@@ -20,6 +20,7 @@ export interface PlaintextKeys {
 /** How an object is encrypted: as the catalog says of volumes of other tools, else as its key ends. */
 export function cipherOf(place: Place): Cipher {
   if (place.kind === "volume" && place.cipher !== undefined) return place.cipher;
+  if (place.kind === "mirror") return place.encrypted ? "age" : "none"; // a plain file may be named x.age
   return place.key.endsWith(".age") ? "age" : "none";
 }
 

@@ -4,6 +4,7 @@ import type { Database } from "../../catalog/database.ts";
 import { emptyFolders, type FolderRow } from "../../catalog/folders.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { pathMatcher } from "../../plan/glob.ts";
+import { companionKey } from "../../plan/group.ts";
 
 /** What the user asked for. */
 export interface Selection {
@@ -19,6 +20,8 @@ export interface Selection {
   readonly at?: number | undefined;
   /** Also files that are no longer in the source. */
   readonly deleted?: boolean | undefined;
+  /** Also what belongs to these files: the movie of a live photo, edits, raw files (`lib/plan/group.ts`). */
+  readonly companions?: boolean | undefined;
 }
 
 /**
@@ -28,16 +31,34 @@ export interface Selection {
  */
 export async function selectVersions(db: Database, selection: Selection): Promise<VersionRow[]> {
   const matches = pathMatcher(selection.patterns);
+  const wanted = (version: VersionRow) => matches(version.path) && inRange(version, selection);
+  const found = await versionsWhere(db, selection, wanted);
+  if (selection.companions !== true) return found;
+  const keys = new Set(found.map(({ path }) => companionKey(path)));
+  const named = new Set(found.map(({ path }) => path));
+  const others = await versionsWhere(
+    db,
+    selection,
+    ({ path }) => !named.has(path) && keys.has(companionKey(path)),
+  );
+  return [...found, ...others];
+}
+
+async function versionsWhere(
+  db: Database,
+  { at, deleted }: Selection,
+  wanted: (version: VersionRow) => boolean,
+): Promise<VersionRow[]> {
   const current = new Map<string, VersionRow>();
   const gone = new Map<string, VersionRow>();
   for await (const page of versionPages(db, { all: true })) {
     for (const version of page) {
-      if (!matches(version.path) || !inRange(version, selection)) continue;
-      if (wasCurrent(version, selection.at)) current.set(version.path, version);
-      else if (selection.at === undefined && version.ending === "gone") gone.set(version.path, version);
+      if (!wanted(version)) continue;
+      if (wasCurrent(version, at)) current.set(version.path, version);
+      else if (at === undefined && version.ending === "gone") gone.set(version.path, version);
     }
   }
-  if (selection.deleted !== true && current.size > 0) return [...current.values()];
+  if (deleted !== true && current.size > 0) return [...current.values()];
   return [...new Map([...gone, ...current]).values()];
 }
 
