@@ -144,7 +144,10 @@ class Round {
   #chooseKill(): Kill {
     const random = this.#random;
     const kind = random.fraction();
-    if (kind < 0.25) return { kind: "time", ms: random.between(60, LONGEST) };
+    if (kind < 0.25) {
+      const signal = random.pick(["SIGKILL", "SIGKILL", "SIGINT", "SIGTERM"] as const);
+      return { kind: "time", ms: random.between(60, LONGEST), signal };
+    }
     if (kind < 0.45 && CAN_TRACE) {
       const call = random.chance(0.8) ? "pwrite64" : "fsync";
       return { kind: "call", stop: { call, nth: random.between(1, call === "fsync" ? 12 : 150) } };
@@ -200,5 +203,5 @@ function tierOf(kind: StoreKind, { s3, drive }: Servers, user: User, seed: numbe
 function describe(kill: Kill): string {
   if (kill.kind === "step") return `${kill.stop.when} ${kill.stop.step} (${kill.tier.kind})`;
   if (kill.kind === "call") return `in a ${kill.stop.call}`;
-  return kill.kind === "time" ? "at a random moment" : "not killed";
+  return kill.kind === "time" ? `by ${kill.signal} at a random moment` : "not killed";
 }

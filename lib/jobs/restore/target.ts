@@ -8,12 +8,12 @@ import {
   closeSync,
   createReadStream,
   fchmodSync,
-  futimesSync,
   linkSync,
   openSync,
   renameSync,
   rmSync,
   type Stats,
+  utimesSync,
   writeSync,
 } from "node:fs";
 import {
@@ -316,7 +316,7 @@ function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
     fchmodSync(fd, mode & 0o777);
-    futimesSync(fd, mtime / 1000, mtime / 1000);
+    utimesSync(path, mtime / 1000, mtime / 1000); // by its path: Deno's futimes is a millisecond off at times
   } finally {
     closeSync(fd);
   }
