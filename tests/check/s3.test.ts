@@ -1,8 +1,9 @@
 /** Checks of an archive in S3: each kind of damage at the level that can find it, and what a check asks. */
 
 import assert from "node:assert/strict";
-import { rename } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { parsePrices } from "../../lib/cost/prices.ts";
 import { type S3Archive, withArchive } from "../jobs/s3-archive.ts";
 import { check, type Checked } from "./tools.ts";
 
@@ -266,6 +267,11 @@ test("a monthly check of 50 volumes takes one listing and 50 HEADs, and says wha
     await one.user.ok("sync", one.user.path("Photos"), "--seal", "--volume-size", "1.8M");
     const volumes = one.keys("volumes/").length;
     assert.equal(volumes, 50);
+    const prices = await readFile(
+      new URL("../../lib/cost/prices/aws-us-east-1.json", import.meta.url),
+      "utf8",
+    );
+    await writeFile(one.user.path("home/prices.json"), prices); // else there are none for this server
     const before = one.server.log.length;
     const looked = await check(one.user, "volumes");
     const asked = Map.groupBy(one.server.log.slice(before), ({ operation }) => operation);
@@ -283,4 +289,7 @@ test("a monthly check of 50 volumes takes one listing and 50 HEADs, and says wha
       volumes,
       0,
     ]);
+    const { standard } = parsePrices(prices, "prices");
+    const price = standard.put.times(1, 1000).plus(standard.get.times(volumes, 1000));
+    assert.equal(looked.cost?.total, price.toJSON());
   }));
