@@ -10,6 +10,7 @@ import { costCommand } from "./commands/cost.ts";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
+import { importCommand } from "./commands/import.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
@@ -48,6 +49,7 @@ const COMMANDS: readonly CommandMaker[] = [
   thawCommand,
   uploadsCommand,
   recoverCommand,
+  importCommand,
   costCommand,
   checkCommand,
   doctorCommand,

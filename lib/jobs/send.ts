@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import type { Bytes } from "../bytes.ts";
 import { ColdframeError, StoreError } from "../errors.ts";
-import { agree, partsChecksum, sha256Hex } from "../store/checksum.ts";
+import { agree, partsChecksum, sha256Hex, sha256Later } from "../store/checksum.ts";
 import {
   type ObjectInfo,
   type ObjectKind,
@@ -218,8 +218,22 @@ async function sendParts(
   const whole = upload.wholeHash ? createHash("sha256") : undefined;
   const lanes = new Lanes(widthOf(upload), maker.bufferSize(Math.min(upload.partSize, upload.size)));
 
+  /** Settles once a part, and every part before it, is what it should be and written down. */
+  const note = async (index: number, body: Bytes, earlier: Promise<unknown>): Promise<string> => {
+    const sha256 = await sha256Later(body);
+    await earlier;
+    const isNew = before.compare(index, sha256);
+    if (isNew) await ledger.noteMade({ index, size: body.length, sha256 });
+    return sha256;
+  };
+
+  let noted: Promise<unknown> = Promise.resolve();
   const send = async (index: number, body: Bytes) => {
-    const receipt = await upload.send(index, body);
+    const own = note(index, body, noted);
+    noted = own;
+    const sha256 = await own;
+    if (receipts.has(index)) return; // made once more only to be compared
+    const receipt = await upload.send(index, body, sha256);
     await ledger.notePart(receipt);
     receipts.set(index, receipt);
     options.onSent?.(body.length);
@@ -235,11 +249,7 @@ async function sendParts(
       const buffer = await lanes.buffer();
       const body = await maker.part(offset, length, buffer); // made while the parts before it are on their way
       whole?.update(body);
-      const sha256 = sha256Hex(body);
-      const isNew = before.compare(index, sha256);
-      if (isNew) await ledger.noteMade({ index, size: length, sha256 });
-      if (sent !== undefined) lanes.giveBack(buffer);
-      else await lanes.start(buffer, () => send(index, body));
+      await lanes.start(buffer, () => send(index, body));
     }
   } finally {
     await lanes.settle(); // parts on their way are confirmed and noted even when the run stops here

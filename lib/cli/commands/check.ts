@@ -120,7 +120,8 @@ async function run(context: CommandContext, subject: Subject | undefined, flags:
   assertUsage(subject?.kind, flags);
   const writes = flags.mend === true || flags.acceptLost === true;
   // To look takes no lock: a check of hours must not keep new photos from being stored.
-  await withSession(context, flags, writes ? { lockFor: "check" } : {}, async (session) => {
+  const job = flags.drill !== undefined || name === undefined ? "check" : `check ${name}`;
+  await withSession(context, flags, { job, ...(writes && { lockFor: "check" }) }, async (session) => {
     if (flags.drill !== undefined) return await runDrill(context, session, flags);
     const pageOnly = subject === undefined && flags.report !== undefined;
     const due = subject === undefined && !pageOnly ? await dueSubjects(session) : undefined;

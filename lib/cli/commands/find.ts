@@ -5,7 +5,7 @@ import { type Copy, whereaboutsOf } from "../../catalog/whereabouts.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
 import { type ImageItem, readContents } from "../../jobs/image/contents.ts";
-import { type PathMatcher, pathMatcher } from "../../plan/glob.ts";
+import { type PathMatcher, pathMatcher, textsWithin } from "../../plan/glob.ts";
 import { formatSize } from "../../size.ts";
 import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } from "../command.ts";
 import { formatTime, printable } from "../format.ts";
@@ -40,7 +40,7 @@ export function findCommand(context: CommandContext): Command {
 async function run(context: CommandContext, patterns: readonly string[], flags: Flags): Promise<void> {
   const matches = pathMatcher(patterns);
   const found = flags.image === undefined
-    ? await findInCatalog(context, matches, flags)
+    ? await findInCatalog(context, patterns, flags)
     : await findInImage(context, matches, flags, flags.image);
   if (found > 0) return;
   throw new ColdframeError("nothing-found", `nothing matches ${patterns.join(" ")}`, {
@@ -51,11 +51,18 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
 }
 
 /** @returns how many there are */
-async function findInCatalog(context: CommandContext, matches: PathMatcher, flags: Flags): Promise<number> {
+async function findInCatalog(
+  context: CommandContext,
+  patterns: readonly string[],
+  flags: Flags,
+): Promise<number> {
+  const matches = pathMatcher(patterns);
+  const containing = textsWithin(patterns);
+  const filter = { all: flags.all === true, ...(containing && { containing }) };
   let found = 0;
   await withSession(context, flags, {}, async (session) => {
     const mirrors = new Map(session.home.config.mirrors.map(({ name, store }) => [store, name]));
-    for await (const page of versionPages(session.db, { all: flags.all === true })) {
+    for await (const page of versionPages(session.db, filter)) {
       const matching = page.filter(({ path }) => matches(path));
       found += matching.length;
       const contents = matching.map(({ content }) => content);

@@ -63,20 +63,25 @@ async function run(context: CommandContext, dirs: readonly string[], flags: Flag
     changes: flags.acceptChanges === true,
   };
   if (flags.dryRun === true) return await dryRun(context, dirs, flags);
-  await withSession(context, flags, { create: dirs.length > 0, lockFor: "sync" }, async (session, opened) => {
-    if (opened.created && flags.json !== true) welcome(context.terminal, opened);
-    const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
-    const report = await sync(session, {
-      dirs,
-      accept,
-      rest: flags.rest,
-      seal: flags.seal === true,
-      volumeSize,
-    });
-    if (flags.json === true) json(context.terminal, toJson(report));
-    else print(context.terminal, report, opened);
-    context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
-  });
+  await withSession(
+    context,
+    flags,
+    { create: dirs.length > 0, lockFor: "sync", job: "sync" },
+    async (session, opened) => {
+      if (opened.created && flags.json !== true) welcome(context.terminal, opened);
+      const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
+      const report = await sync(session, {
+        dirs,
+        accept,
+        rest: flags.rest,
+        seal: flags.seal === true,
+        volumeSize,
+      });
+      if (flags.json === true) json(context.terminal, toJson(report));
+      else print(context.terminal, report, opened);
+      context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
+    },
+  );
 }
 
 async function dryRun(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
