@@ -313,7 +313,7 @@ function assertRight(
 ): void {
   if (actualSize === size && actualHash === (sha256 ?? actualHash)) return;
   throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
-    hint: "Run `coldframe check --deep` to see what else is affected.",
+    hint: "Run `coldframe check volumes --deep` to see what else is affected.",
   });
 }
 
