@@ -49,8 +49,8 @@ class Overseer {
     this.#session = session;
     this.#job = job;
     this.#began = session.now();
-    this.#ping = openPing(session.home.config.alerts, this.#context);
     this.#context = { env, fetch, signal: session.signal, now: session.now, home: session.home.paths.root };
+    this.#ping = openPing(session.home.config.alerts, this.#context);
   }
 
   async begin(): Promise<void> {
