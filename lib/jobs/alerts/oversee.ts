@@ -43,6 +43,7 @@ class Overseer {
   readonly #context: NotifyContext;
   readonly #ping: ((sign: Sign) => Promise<void>) | undefined;
   readonly #began: number;
+  readonly #warned = new Set<string>();
 
   constructor(session: Session, job: string) {
     const { env } = session.storeContext; // but not its fetch, which takes the clocks of stores for right
@@ -99,11 +100,16 @@ class Overseer {
       await work();
       return true;
     } catch (error) {
-      if (!this.#session.signal.aborted) {
-        this.#session.report.warn(`Nobody could be told: ${messageOf(error)}`);
-      }
+      this.#warn(`Nobody could be told: ${messageOf(error)}`);
       return false;
     }
+  }
+
+  /** Once: the sign of the start fails for the same reason as that of the end. */
+  #warn(line: string): void {
+    if (this.#session.signal.aborted || this.#warned.has(line)) return;
+    this.#warned.add(line);
+    this.#session.report.warn(line);
   }
 }
 
