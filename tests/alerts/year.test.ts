@@ -170,9 +170,10 @@ function assertTold(all: readonly { readonly day: number; readonly message: Told
   for (let day = 127; day < 180; day += 7) expected.push(`${day} object-missing`);
   assert.deepEqual(reminders, expected);
   const digests = all.filter(({ message }) => message.kind === "digest").map(({ message }) => message);
+  console.error(digests[11]?.text);
   assert.equal(digests.length, 12);
   assert.equal(new Set(digests.map(({ id }) => id)).size, 12);
   assert.equal(new Set(all.map(({ message }) => message.id)).size, all.length, "no message came twice");
   assert.match(digests[4]?.text ?? "", /^ {2}DAMAGE: volumes\//m, "the digest of June names what is open");
-  assert.match(digests[11]?.text ?? "", /^ {2}restored +12 of 12 files, from 2026-/m);
+  assert.match(digests[11]?.text ?? "", /^ {2}files in volumes +restored +12 of 12, from 2026-/m);
 }

@@ -56,7 +56,7 @@ export function mirrorCommand(context: CommandContext): Command {
     "Copy every file of a folder to a store, one object each, and never replace or remove any there; " +
       "or, the other way round, fill a disk from such a store.",
     "coldframe mirror /media/stick 's3://bucket/photos?region=eu-central-1'\n" +
-      "  coldframe mirror 's3://bucket/photos?region=eu-central-1' /media/new-stick --from /media/stick",
+      "  coldframe mirror 's3://bucket/photos' /media/new --from /media/stick",
   );
   return addIdentityFlag(command)
     .argument("[from]", "a folder; or a store, or a mirror of the settings, to fill a disk from")

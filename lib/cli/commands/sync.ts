@@ -32,6 +32,7 @@ interface Flags extends GlobalFlags, StoreFlags {
   readonly dryRun?: boolean;
   readonly acceptGone?: boolean;
   readonly acceptDevice?: boolean;
+  readonly acceptChanges?: boolean;
 }
 
 export function syncCommand(context: CommandContext): Command {
@@ -51,11 +52,16 @@ export function syncCommand(context: CommandContext): Command {
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
     .option("--accept-device", "a folder has really moved to another disk")
+    .option("--accept-changes", "files that have become random bytes are as they should be")
     .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
 }
 
 async function run(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
-  const accept = { gone: flags.acceptGone === true, device: flags.acceptDevice === true };
+  const accept = {
+    gone: flags.acceptGone === true,
+    device: flags.acceptDevice === true,
+    changes: flags.acceptChanges === true,
+  };
   if (flags.dryRun === true) return await dryRun(context, dirs, flags);
   await withSession(
     context,
