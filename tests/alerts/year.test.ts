@@ -170,7 +170,6 @@ function assertTold(all: readonly { readonly day: number; readonly message: Told
   for (let day = 127; day < 180; day += 7) expected.push(`${day} object-missing`);
   assert.deepEqual(reminders, expected);
   const digests = all.filter(({ message }) => message.kind === "digest").map(({ message }) => message);
-  console.error(digests[11]?.text);
   assert.equal(digests.length, 12);
   assert.equal(new Set(digests.map(({ id }) => id)).size, 12);
   assert.equal(new Set(all.map(({ message }) => message.id)).size, all.length, "no message came twice");
