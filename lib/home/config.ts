@@ -293,6 +293,11 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"
 
+# Single files copied elsewhere, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
+# see docs/MIRROR.md.
+# [mirrors.bucket]
+#   store = "s3://bucket/prefix?region=eu-central-1"
+
 # How often the copies are proven (docs/CHECK.md): 12h, 30d, 2w, or never.
 # [checks]
 #   volumes = "30d"
