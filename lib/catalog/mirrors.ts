@@ -55,9 +55,7 @@ const COLUMNS = {
   indexed: "m.indexed",
   missing: "m.missing",
 };
-
 const FROM = "FROM mirrored m JOIN contents c ON c.id = m.content";
-
 const SELECT = `SELECT ${listOf(COLUMNS)} ${FROM}`;
 
 function parse(row: RowReader): MirroredObject {
