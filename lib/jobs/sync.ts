@@ -5,6 +5,7 @@ import { stagedContents } from "../catalog/staged.ts";
 import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
 import type { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
+import { continueUnattended } from "./restore/unattended.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
@@ -119,6 +120,7 @@ class Syncing {
     else this.#tidied += await tidyStaging(this.#session);
     await tendSnapshots(this.#session);
     const abandoned = await tidyUploads(this.#session);
+    await continueUnattended(this.#session);
     return { scan, ...await this.#report(), abandoned };
   }
 
