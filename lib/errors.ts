@@ -35,8 +35,8 @@ export type ErrorCode =
   | "object-archived" // the object must be thawed before it can be read
   | "upload-gone" // the store forgot an unfinished upload
   | "exists" // a local file is already there
-  | "cost" // the price was not agreed to, or is above what the user allows
   | "tool-missing" // a program from outside is needed and not installed
+  | "cost" // the price was not agreed to, or is above what the user allows
   | "nothing-found" // a pattern matched nothing
   | "alert" // a message could not be sent
   | "interrupted"; // Ctrl-C, SIGTERM

@@ -262,6 +262,14 @@ export type Place =
  * last.
  */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
+  const places: Place[] = [];
+  for (let start = 0; start < contents.length; start += PAGE) {
+    places.push(...await placesOfPage(db, contents.slice(start, start + PAGE)));
+  }
+  return places;
+}
+
+async function placesOfPage(db: Database, contents: readonly number[]): Promise<Place[]> {
   const json = JSON.stringify(contents);
   const staged = await db.all(
     `SELECT content, store, key, size FROM staged WHERE content IN (SELECT value FROM json_each(?))`,

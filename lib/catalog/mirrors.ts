@@ -1,6 +1,6 @@
 /** Single files in mirrors: which content of which path is where. When that was proven is in `proofs`. */
 
-import type { Database, RowReader, Statement } from "./database.ts";
+import { type Database, listOf, type RowReader, type Statement } from "./database.ts";
 import { forgetUpload, type NewUpload, type PendingUpload, pendingUploads, startUpload } from "./uploads.ts";
 
 /** An object that is about to be noted: the store has confirmed it. Times in ms since 1970. */
@@ -36,10 +36,27 @@ export interface MirroredObject extends NewMirrored {
   readonly indexed: string | undefined;
 }
 
-const SELECT =
-  `SELECT m.id, m.store, m.key, m.path, m.content, c.sha256, c.size AS file_size, m.mtime, m.mode, m.encrypted,
-          m.size, m.header_size, m.checksum, m.current, m.stored, m.indexed, m.missing
-     FROM mirrored m JOIN contents c ON c.id = m.content`;
+const COLUMNS = {
+  id: "m.id",
+  store: "m.store",
+  key: "m.key",
+  path: "m.path",
+  content: "m.content",
+  sha256: "c.sha256",
+  file_size: "c.size",
+  mtime: "m.mtime",
+  mode: "m.mode",
+  encrypted: "m.encrypted",
+  size: "m.size",
+  header_size: "m.header_size",
+  checksum: "m.checksum",
+  current: "m.current",
+  stored: "m.stored",
+  indexed: "m.indexed",
+  missing: "m.missing",
+};
+const FROM = "FROM mirrored m JOIN contents c ON c.id = m.content";
+const SELECT = `SELECT ${listOf(COLUMNS)} ${FROM}`;
 
 function parse(row: RowReader): MirroredObject {
   return {
@@ -73,8 +90,9 @@ const PAGE = 2_000;
 /** Every object of a mirror that was ever stored, by key (in the order of its UTF-8 bytes), page by page. */
 export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
   for (let after = "";;) {
-    const page = await db.all(
-      `${SELECT} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
+    const page = await db.page(
+      COLUMNS,
+      `${FROM} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
       [store, after],
       parse,
     );
@@ -161,6 +179,18 @@ export interface MirrorFile {
   readonly told: boolean;
 }
 
+const FILE_COLUMNS = {
+  below: "v.path",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+  object: "max(m.id)",
+  told: `coalesce(m.mtime = v.mtime AND NOT EXISTS
+    (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current), 0)`,
+};
+
 /**
  * The current files of a source by path, page by page, and which of them a mirror holds.
  *
@@ -172,12 +202,9 @@ export async function* filesForMirror(
   mirror: { readonly store: string; readonly prefix: string; readonly encrypted: boolean },
 ): AsyncGenerator<MirrorFile[]> {
   for (let after = "";;) {
-    const page = await db.all(
-      `SELECT v.path AS below, v.content, c.sha256, c.size, v.mtime, v.mode, max(m.id) AS object,
-              coalesce(m.mtime = v.mtime AND NOT EXISTS
-                (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current),
-                0) AS told
-         FROM versions v JOIN contents c ON c.id = v.content
+    const page = await db.page(
+      FILE_COLUMNS,
+      `FROM versions v JOIN contents c ON c.id = v.content
          LEFT JOIN mirrored m ON m.store = ? AND m.path = ? || v.path AND m.content = v.content
                              AND m.encrypted = ? AND m.missing IS NULL
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ?

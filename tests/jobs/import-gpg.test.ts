@@ -206,6 +206,45 @@ testWith(
       })),
 );
 
+testWith(
+  ["gpg"],
+  "objects go into a mirror, encrypted anew, and a disk is filled from there",
+  () =>
+    withUser(async (user) => {
+      user.env = { COLDFRAME_GPG_PASSPHRASE: PASSPHRASE };
+      const other = pseudoRandom(70_000, 8);
+      const whole = await sealGpg(PHOTO, user.path("gpg"));
+      const from = await store(user, {
+        "IMG_1.jpg.gpg": whole,
+        "2019/IMG_1.jpg.gpg": await sealGpg(other, user.path("gpg")),
+        "cut.jpg.gpg": whole.subarray(0, 1000),
+        "lost.jpg.gpg": new Uint8Array(0),
+      });
+      await user.ok("init", "--yes", "--classic");
+      const into = `file:${user.path("mirror")}`;
+      const report = await user.json("import", "gpg", from, "--into", into);
+      assert.deepEqual([report["restored"], report["existing"]], [2, 0]);
+      assert.deepEqual(problems(report), [["cut.jpg.gpg", "damaged"], ["lost.jpg.gpg", "empty"]]);
+      const objects = (await filesBelow(user.path("mirror"))).filter((path) => path.startsWith("mirror/"));
+      assert.deepEqual(objects.sort(), ["mirror/2019/IMG_1.jpg.age", "mirror/IMG_1.jpg.age"]);
+      assert.deepEqual(
+        (await readdir(user.home)).filter((name) => name.startsWith("import-")),
+        [],
+        "no plain file stays",
+      );
+
+      await mkdir(user.path("stick"));
+      await user.ok("mirror", into, user.path("stick"));
+      assert.deepEqual(new Uint8Array(await readFile(user.path("stick/IMG_1.jpg"))), PHOTO);
+      assert.deepEqual(new Uint8Array(await readFile(user.path("stick/2019/IMG_1.jpg"))), other);
+
+      const again = await user.json("import", "gpg", from, "--into", into);
+      assert.deepEqual([again["restored"], again["existing"]], [0, 2], "nothing is sent twice");
+      const missing = await user.run("import", "gpg", from, "--into", "nowhere");
+      assert.match(missing.err, /no mirror called nowhere/);
+    }),
+);
+
 /** Keys and kinds of what a report complains about. */
 function problems(report: Record<string, unknown>): [unknown, unknown][] {
   const list: unknown = report["problems"];

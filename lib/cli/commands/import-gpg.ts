@@ -2,9 +2,10 @@
 
 import type { Command } from "commander";
 import { emptyObject, type GpgObject, type GpgReport, listGpg, readGpg } from "../../jobs/import/gpg.ts";
+import { MirrorSink } from "../../jobs/import/gpg-mirror.ts";
 import { type ForeignPlace, openPlace } from "../../jobs/import/place.ts";
 import { formatSize } from "../../size.ts";
-import { type CommandContext, newCommand } from "../command.ts";
+import { type CommandContext, newCommand, withSession } from "../command.ts";
 import type { ImportProblem } from "../../jobs/import/problems.ts";
 import { amount, count, formatDay, printable } from "../format.ts";
 import {
@@ -25,17 +26,45 @@ export function importGpgCommand(context: CommandContext): Command {
     "gpg",
     "Read what savethepictures stored: PATH.gpg objects, encrypted with one passphrase, which comes from " +
       "COLDFRAME_GPG_PASSPHRASE or a prompt. Needs the program gpg. The objects are never changed.",
-    "coldframe import gpg s3://my-bucket?region=eu-north-1 --list\n" +
-      "  coldframe import gpg s3://my-bucket?region=eu-north-1 --to ~/Restored",
+    "coldframe import gpg 's3://my-bucket?region=eu-north-1' --list\n" +
+      "  coldframe import gpg 's3://my-bucket?region=eu-north-1' --to ~/Restored\n" +
+      "  coldframe import gpg 's3://my-bucket?region=eu-north-1' --into offsite",
   );
   return addImportFlags(command)
-    .action((from: string[], flags: ImportFlags) => run(context, from, flags));
+    .option("--into <mirror>", "encrypt anew into a mirror: one of the settings, or the URL of a store")
+    .action((from: string[], flags: Flags) => run(context, from, flags));
 }
 
-async function run(context: CommandContext, from: readonly string[], flags: ImportFlags): Promise<void> {
-  const { terminal } = context;
+interface Flags extends ImportFlags {
+  readonly into?: string;
+}
+
+async function run(context: CommandContext, from: readonly string[], flags: Flags): Promise<void> {
+  const { list = false, check = false, to, into } = flags;
+  assertOneMode({
+    "--list": list,
+    "--check": check,
+    "--to DIR": to !== undefined,
+    "--into MIRROR": into !== undefined,
+  });
+  if (into === undefined || flags.dryRun === true) return await importAll(context, from, flags, undefined);
+  await withSession(context, flags, { lockFor: "import" }, async (session) => {
+    const mirror = await MirrorSink.open(session, into);
+    try {
+      await importAll(context, from, flags, mirror);
+    } finally {
+      await mirror.close();
+    }
+  });
+}
+
+async function importAll(
+  { terminal, finish }: CommandContext,
+  from: readonly string[],
+  flags: Flags,
+  into: MirrorSink | undefined,
+): Promise<void> {
   const { list = false, check = false } = flags;
-  assertOneMode({ "--list": list, "--check": check, "--to DIR": flags.to !== undefined });
   const job = importJob(terminal, flags);
   const passphrase = gpgPassphraseAsker(terminal);
   const problems: ImportProblem[] = [];
@@ -49,6 +78,7 @@ async function run(context: CommandContext, from: readonly string[], flags: Impo
     const report = await readGpg(place, {
       patterns: flags.only ?? ["**"],
       to: flags.to,
+      into,
       overwrite: flags.overwrite === true,
       dryRun: flags.dryRun === true,
       thaw: flags.thaw,
@@ -59,13 +89,15 @@ async function run(context: CommandContext, from: readonly string[], flags: Impo
     problems.push(...report.problems);
     done ||= report.proven + report.thawing.length > 0;
   }
-  context.finish(importExit(problems, { done, check }));
+  finish(importExit(problems, { done, check }));
 }
 
-function print(terminal: Terminal, report: GpgReport, flags: ImportFlags): void {
+function print(terminal: Terminal, report: GpgReport, flags: Flags): void {
   const { files, bytes, proven, restored, existing } = report;
   if (flags.dryRun === true) {
     line(terminal, `Would read ${amount(files, bytes)}.`);
+  } else if (flags.into !== undefined) {
+    line(terminal, `Put ${count(restored, "file")} into ${printable(flags.into)}.`);
   } else if (flags.to === undefined) {
     line(terminal, `Decrypted ${count(proven, "file")} of ${files}, each proven whole.`);
   } else {

@@ -40,9 +40,9 @@ export function importLomobCommand(context: CommandContext): Command {
     "lomob",
     "Read what lomo-backup stored, with its master key from LOMOB_MASTER_KEY or a prompt. Nothing is delivered " +
       "that its hash does not prove, and the objects are never changed.",
-    "coldframe import lomob s3://lomorage?region=us-east-1 --db lomob.db --list\n" +
-      "  coldframe import lomob s3://lomorage?region=us-east-1 --to ~/Restored\n" +
-      "  coldframe import lomob s3://lomorage?region=us-east-1 --adopt",
+    "coldframe import lomob 's3://lomorage?region=us-east-1' --db lomob.db --list\n" +
+      "  coldframe import lomob 's3://lomorage?region=us-east-1' --to ~/Restored\n" +
+      "  coldframe import lomob 's3://lomorage?region=us-east-1' --adopt",
   );
   return addImportFlags(command)
     .option("--adopt", "make the images volumes of this archive, so that nothing is uploaded twice")

@@ -9,7 +9,7 @@ export function importCommand(context: CommandContext): Command {
   const group = newGroup(
     "import",
     "Read what lomo-backup or savethepictures stored: list, check, restore, or go on with it.",
-    "coldframe import lomob s3://lomorage?region=us-east-1 --list",
+    "coldframe import lomob 's3://lomorage?region=us-east-1' --list",
   );
   group.addCommand(importLomobCommand(context));
   group.addCommand(importGpgCommand(context));

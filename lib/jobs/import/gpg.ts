@@ -1,7 +1,7 @@
 /** Checking and restoring what savethepictures stored: `PATH.gpg`, one object per file. */
 
-import { createHash } from "node:crypto";
-import { lstat } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { lstat, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ColdframeError, hasCode } from "../../errors.ts";
@@ -11,6 +11,7 @@ import type { ObjectInfo, ThawTier } from "../../store/store.ts";
 import { inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import { Target } from "../restore/target.ts";
+import type { MirrorSink } from "./gpg-mirror.ts";
 import { GpgProgram } from "./gpg-program.ts";
 import type { ImportJob } from "./job.ts";
 import { type ForeignPlace, objectsOf } from "./place.ts";
@@ -23,6 +24,8 @@ export interface GpgRequest {
   readonly patterns: readonly string[];
   /** The folder to restore into; undefined only to check. */
   readonly to: string | undefined;
+  /** The mirror to put files into, instead of a folder. */
+  readonly into?: MirrorSink | undefined;
   readonly overwrite: boolean;
   readonly dryRun: boolean;
   /** Has archived objects thawed, to be read by a later run. */
@@ -142,7 +145,9 @@ class Reading {
     if (info.size === 0) return void this.#problems.push(emptyObject(info));
     try {
       if (await this.#thawer.mustWait(info) || this.#request.dryRun) return;
-      if (this.#target === undefined) await this.#decrypt(info, meter);
+      const { into } = this.#request;
+      if (into !== undefined) await this.#mirror(info, path, into, meter);
+      else if (this.#target === undefined) await this.#decrypt(info, meter);
       else await this.#restore(info, path, this.#target, meter);
     } catch (error) {
       this.#job.signal.throwIfAborted();
@@ -171,6 +176,23 @@ class Reading {
       this.#restored++;
     } finally {
       await out.discard();
+    }
+  }
+
+  /** By way of the disk: a mirror wants to know what it sends before it sends it. */
+  async #mirror(info: ObjectInfo, path: string, into: MirrorSink, meter: Meter): Promise<void> {
+    const name = randomBytes(12).toString("hex");
+    const scratch = new Target(into.scratch, false);
+    const mtime = info.modified ?? 0;
+    const out = await scratch.begin({ path: name, size: 0, mtime, mode: 0o600, sha256: undefined });
+    try {
+      const { size, sha256, date } = await this.#decrypt(info, meter, (piece) => out.write(piece));
+      await out.finish({ size, sha256 });
+      if (await into.put({ path, name, size, sha256, mtime: date ?? mtime })) this.#restored++;
+      else this.#existing++;
+    } finally {
+      await out.discard();
+      await rm(join(into.scratch, name), { force: true });
     }
   }
 
