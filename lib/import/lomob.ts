@@ -10,7 +10,7 @@
  */
 
 import { argon2id } from "hash-wasm";
-import { type Bytes, toHex, utf8 } from "../bytes.ts";
+import { type Bytes, release, toHex, utf8 } from "../bytes.ts";
 import { ColdframeError } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 
@@ -48,6 +48,7 @@ export interface LomobAccess extends RandomAccess {
 /**
  * Opens an object. That it opens says nothing about the key or the bytes.
  *
+ * @param object whose answers are the caller's alone
  * @param name for messages
  * @throws ColdframeError `damaged` when it is too short to be one
  */
@@ -68,6 +69,7 @@ export async function openLomob(object: RandomAccess, masterKey: string, name: s
       const sealed = await object.readAt(SALT_SIZE + offset - lead, lead + length);
       const counter = counterAt(salt, (offset - lead) / BLOCK);
       const plain = await crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 128 }, key, sealed);
+      release(sealed);
       return new Uint8Array(plain, lead);
     },
   };
