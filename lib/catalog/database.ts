@@ -80,21 +80,20 @@ export class Database {
    * `all` for thousands of rows: they come as one text, which takes a third of the time (under Deno a
    * sixth) of the rows that the client would make.
    *
-   * @param columns the names of the query's columns; none of them a blob
-   * @param sql a query with an ORDER BY and a LIMIT
+   * @param columns each with what it is in SQL; none of them a blob
+   * @param from what follows the columns: FROM to LIMIT
    */
   async page<T>(
-    columns: readonly string[],
-    sql: string,
+    columns: Readonly<Record<string, string>>,
+    from: string,
     args: readonly InValue[],
     parse: (row: RowReader) => T,
   ): Promise<T[]> {
-    const fields = columns.map((name) => `'${name}', ${name}`).join(", ");
-    const text = await this.first(
-      `SELECT json_group_array(json_object(${fields})) AS page FROM (${sql})`,
-      args,
-      (row) => row.text("page"),
-    );
+    const names = Object.keys(columns).map((name) => `'${name}', ${name}`).join(", ");
+    const sql = `SELECT json_group_array(json_object(${names})) AS page FROM (SELECT ${
+      listOf(columns)
+    } ${from})`;
+    const text = await this.first(sql, args, (row) => row.text("page"));
     const rows: unknown = JSON.parse(text ?? "[]");
     return Array.isArray(rows) ? rows.map((row) => parse(new RowReader(row))) : [];
   }
@@ -185,6 +184,11 @@ export function connect(place: string, token?: string): Database {
   } catch (error) {
     throw catalogError(error, place);
   }
+}
+
+/** Columns as a query names them. */
+export function listOf(columns: Readonly<Record<string, string>>): string {
+  return Object.entries(columns).map(([name, expression]) => `${expression} AS ${name}`).join(", ");
 }
 
 function valueOf(value: Value | undefined): InValue {

@@ -97,3 +97,8 @@ function textsOf(json: string): string[] {
   const value: unknown = JSON.parse(json);
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
+
+/** What was wrong and is not any more, since a moment; the latest first. */
+export function closedFindings(db: Database, since: number): Promise<Finding[]> {
+  return db.all("SELECT * FROM findings WHERE closed >= ? ORDER BY closed DESC, id", [since], parseFinding);
+}

@@ -1,6 +1,6 @@
 /** Reading the catalog for people: what is where. Large answers come page by page. */
 
-import type { Database, RowReader } from "./database.ts";
+import { type Database, listOf, type RowReader } from "./database.ts";
 import { mirrorCopies } from "./mirrors.ts";
 import { type ForeignCipher, parseCipher } from "./volumes.ts";
 
@@ -29,20 +29,26 @@ export interface VersionRow {
 
 const PAGE = 2_000;
 
-const VERSION_COLUMNS =
-  `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
-  v.seen, v.ended, v.ending, p.name AS volume,
-  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged,
-  EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL) AS mirrored`;
+const VERSION_COLUMNS = {
+  id: "v.id",
+  source: "v.source",
+  below: "v.path",
+  path: "s.name || '/' || v.path",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+  seen: "v.seen",
+  ended: "v.ended",
+  ending: "v.ending",
+  volume: "p.name",
+  staged: "EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id)",
+  mirrored: "EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL)",
+};
 
 const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
   LEFT JOIN volumes p ON p.id = c.volume`;
-
-/** What these columns are called. */
-const NAMES = "id source below path content sha256 size mtime mode seen ended ending volume staged mirrored"
-  .split(
-    " ",
-  );
 
 function parseVersion(row: RowReader): VersionRow {
   return {
@@ -87,7 +93,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
     ...(filter.containing === undefined ? [] : [CONTAINING]),
   ];
-  const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+  const from = `FROM ${VERSION_TABLES}
                 WHERE ${conditions.join(" AND ")} ORDER BY v.source, v.path, v.id LIMIT ${PAGE}`;
   const rest = [
     ...(filter.minSize === undefined ? [] : [filter.minSize]),
@@ -95,7 +101,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
   ];
   let after: [source: number, path: string, id: number] = [0, "", 0];
   for (;;) {
-    const page = await db.page(NAMES, sql, [...after, ...rest], parseVersion);
+    const page = await db.page(VERSION_COLUMNS, from, [...after, ...rest], parseVersion);
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -106,7 +112,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
 /** Versions by their ids, in the order of their paths. */
 export function versionsById(db: Database, ids: readonly number[]): Promise<VersionRow[]> {
   return db.all(
-    `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+    `SELECT ${listOf(VERSION_COLUMNS)} FROM ${VERSION_TABLES}
       WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
     [JSON.stringify(ids)],
     parseVersion,
@@ -256,6 +262,14 @@ export type Place =
  * last.
  */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
+  const places: Place[] = [];
+  for (let start = 0; start < contents.length; start += PAGE) {
+    places.push(...await placesOfPage(db, contents.slice(start, start + PAGE)));
+  }
+  return places;
+}
+
+async function placesOfPage(db: Database, contents: readonly number[]): Promise<Place[]> {
   const json = JSON.stringify(contents);
   const staged = await db.all(
     `SELECT content, store, key, size FROM staged WHERE content IN (SELECT value FROM json_each(?))`,

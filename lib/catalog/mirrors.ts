@@ -41,6 +41,11 @@ const SELECT =
           m.size, m.header_size, m.checksum, m.current, m.stored, m.indexed, m.missing
      FROM mirrored m JOIN contents c ON c.id = m.content`;
 
+/** What these columns are called. */
+const NAMES =
+  "id store key path content sha256 file_size mtime mode encrypted size header_size checksum current stored indexed missing"
+    .split(" ");
+
 function parse(row: RowReader): MirroredObject {
   return {
     id: row.int("id"),
@@ -73,7 +78,8 @@ const PAGE = 2_000;
 /** Every object of a mirror that was ever stored, by key (in the order of its UTF-8 bytes), page by page. */
 export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
   for (let after = "";;) {
-    const page = await db.all(
+    const page = await db.page(
+      NAMES,
       `${SELECT} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
       [store, after],
       parse,
@@ -172,7 +178,8 @@ export async function* filesForMirror(
   mirror: { readonly store: string; readonly prefix: string; readonly encrypted: boolean },
 ): AsyncGenerator<MirrorFile[]> {
   for (let after = "";;) {
-    const page = await db.all(
+    const page = await db.page(
+      ["below", "content", "sha256", "size", "mtime", "mode", "object", "told"],
       `SELECT v.path AS below, v.content, c.sha256, c.size, v.mtime, v.mode, max(m.id) AS object,
               coalesce(m.mtime = v.mtime AND NOT EXISTS
                 (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current),

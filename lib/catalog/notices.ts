@@ -144,6 +144,26 @@ export function latestDigest(db: Database): Promise<number | undefined> {
   );
 }
 
+/**
+ * Takes the turn to tell what is new on a box.
+ *
+ * @param longest ms after which a turn that was never ended is over
+ * @returns false while another process has it
+ */
+export async function claimTurn(db: Database, box: string, now: number, longest: number): Promise<boolean> {
+  const [changed] = await db.write([{
+    sql: `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+           WHERE abs(CAST(excluded.value AS INTEGER) - CAST(value AS INTEGER)) > ?`,
+    args: [`telling ${box}`, String(now), longest],
+  }]);
+  return changed === 1;
+}
+
+/** Gives the turn back. */
+export async function endTurn(db: Database, box: string): Promise<void> {
+  await db.write([{ sql: "DELETE FROM meta WHERE key = ?", args: [`telling ${box}`] }]);
+}
+
 /** The newest messages, newest first. */
 export function listNotices(db: Database, limit: number): Promise<Notice[]> {
   return db.all("SELECT * FROM notices ORDER BY id DESC LIMIT ?", [limit], parseNotice);

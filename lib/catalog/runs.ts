@@ -129,3 +129,27 @@ export async function bytesReadSince(db: Database, since: number): Promise<numbe
   );
   return sum ?? 0;
 }
+
+/** A check that was made. */
+export interface CheckRun {
+  readonly job: string;
+  readonly started: number;
+  readonly outcome: string | undefined;
+  /** How many copies it found damaged or gone; undefined where it did not come so far. */
+  readonly damage: number | undefined;
+}
+
+/** The checks of all boxes since a moment, oldest first. */
+export function checkRuns(db: Database, since: number): Promise<CheckRun[]> {
+  return db.all(
+    `SELECT job, started, outcome, summary ->> 'damage' AS damage FROM runs
+      WHERE job LIKE 'check %' AND started >= ? ORDER BY started, id`,
+    [since],
+    (row) => ({
+      job: row.text("job"),
+      started: row.int("started"),
+      outcome: row.optionalText("outcome"),
+      damage: row.optionalInt("damage"),
+    }),
+  );
+}

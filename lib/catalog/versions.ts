@@ -36,8 +36,7 @@ export async function* knownVersions(db: Database, source: number): AsyncGenerat
   for (let after = "";;) {
     const page = await db.page(
       KNOWN_COLUMNS,
-      `SELECT v.id, v.path, c.size, v.mtime, v.ctime, v.inode, c.sha256
-         FROM versions v JOIN contents c ON c.id = v.content
+      `FROM versions v JOIN contents c ON c.id = v.content
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ORDER BY v.path LIMIT ${PAGE}`,
       [source, after],
       parseKnown,
@@ -49,7 +48,15 @@ export async function* knownVersions(db: Database, source: number): AsyncGenerat
   }
 }
 
-const KNOWN_COLUMNS = ["id", "path", "size", "mtime", "ctime", "inode", "sha256"];
+const KNOWN_COLUMNS = {
+  id: "v.id",
+  path: "v.path",
+  size: "c.size",
+  mtime: "v.mtime",
+  ctime: "v.ctime",
+  inode: "v.inode",
+  sha256: "c.sha256",
+};
 
 function parseKnown(row: RowReader): KnownVersion {
   return {

@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { ColdframeError, hasCode, messageOf } from "../errors.ts";
 import { parseVolumeSize } from "../home/config.ts";
 import { homePath } from "../home/home.ts";
-import { isJob, oversee, tellOfBrokenHome } from "../jobs/alerts/oversee.ts";
+import { oversee, tellOfBrokenHome } from "../jobs/alerts/oversee.ts";
 import { type OpenSession, openSession } from "../jobs/open.ts";
 import type { Session } from "../jobs/session.ts";
 import { parseRate, type RateSchedule } from "../store/rate.ts";
@@ -125,16 +125,17 @@ export interface SessionNeeds {
   readonly create?: boolean;
   /** The name for the lock; only commands that write need it. */
   readonly lockFor?: string;
+  /** The job that it runs, as in `runs`, or the command that runs several: people hear how it ended. */
+  readonly job?: string;
 }
 
 /** Opens a session, runs `body`, and closes it whatever happens. */
 export async function withSession<T>(
   { terminal }: CommandContext,
   flags: GlobalFlags & StoreFlags,
-  needs: SessionNeeds,
+  { job, ...needs }: SessionNeeds,
   body: (session: Session, opened: OpenSession) => Promise<T>,
 ): Promise<T> {
-  const job = needs.lockFor !== undefined && isJob(needs.lockFor) ? needs.lockFor : undefined;
   const root = homePath(flags.home, terminal.env);
   const opened = await openSession({
     root,

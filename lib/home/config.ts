@@ -293,11 +293,21 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"
 
+# Single files copied elsewhere, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
+# see docs/MIRROR.md.
+# [mirrors.bucket]
+#   store = "s3://bucket/prefix?region=eu-central-1"
+
 # How often the copies are proven (docs/CHECK.md): 12h, 30d, 2w, or never.
 # [checks]
 #   volumes = "30d"
 #   sources = "1d"
 #   reread = "90d"
+
+# Where single files are copied to, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
+# see docs/MIRROR.md.
+# [mirrors.bucket]
+#   store = "s3://bucket/prefix?region=eu-central-1"
 
 # Whom to tell when something is wrong (docs/ALERTS.md); try it with \`coldframe alert test\`.
 # Each password, token and secret address is in a file of its own (chmod 600), or in the environment.
@@ -310,10 +320,5 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 #   url = "https://ntfy.example.org/photos"
 # [alerts.ping]
 #   url-file = "ping-url"
-
-# Single files copied elsewhere, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
-# see docs/MIRROR.md.
-# [mirrors.bucket]
-# store = "s3://bucket/prefix?region=eu-central-1"
 `;
 }

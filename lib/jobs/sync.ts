@@ -91,7 +91,7 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
 export function needsAttention(report: SyncReport): boolean {
   return report.scan.failures.length > 0 || report.changed.length > 0 || report.unstaged > 0 ||
     report.lost.length > 0 || report.accessEnds !== undefined || isFailure(report.stagingTrouble) ||
-    report.scan.sources.some((source) => source.problems.length > 0) ||
+    report.scan.sources.some(({ problems, spoilt }) => problems.length + spoilt.files > 0) ||
     report.mirrors.some(({ report }) => report === undefined || isPartial(report) || report.notMended > 0);
 }
 

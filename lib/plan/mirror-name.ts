@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { utf8 } from "../bytes.ts";
 
 /** What stands before every object of a mirror, so that a folder called `staged` is not taken for staging. */
 export const MIRROR_FOLDER = "mirror/";
@@ -72,13 +73,18 @@ function endingOf(name: string): string {
 function cut(name: string, most: number): string {
   if (bytesOf(name) <= most) return name;
   const ending = endingOf(name);
-  const stem = [...name.slice(0, name.length - ending.length)];
-  while (bytesOf(stem.join("")) + bytesOf(ending) > most) stem.pop();
-  return stem.join("") + ending;
+  let room = most - bytesOf(ending);
+  let stem = "";
+  for (const character of name) {
+    room -= bytesOf(character);
+    if (room < 0) break;
+    stem += character;
+  }
+  return stem + ending;
 }
 
 function bytesOf(text: string): number {
-  return new TextEncoder().encode(text).length;
+  return utf8(text).length;
 }
 
 function hashOf(text: string, digits: number): string {

@@ -127,6 +127,7 @@ test("a dead channel is asked less and less often, and of what waits nothing is 
     }
     told();
     hook.status = 200;
+    pass(1);
     await user.ok("sync");
     assert.deepEqual(
       told().map(({ kind }) => kind),

@@ -77,6 +77,7 @@ class Round {
     // Two tiers as most people have them, or one store for both.
     const split = options.store !== "drive" && this.#random.chance(0.3);
     this.#staging = split ? tierOf("drive", servers, user, options.seed) : this.#cold;
+    for (const tier of this.#tiers) tier.onRequest(() => this.#tiers.forEach((each) => each.look()));
     user.env = { ...this.#cold.env, ...this.#staging.env, HOME: user.folder };
   }
 

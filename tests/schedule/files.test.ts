@@ -173,7 +173,7 @@ test("a crontab that does not end with a line break gets one", () => {
 
 for (const watch of [false, true]) {
   testWith(
-    ["plutil"],
+    ["plistutil"],
     `launchd's lists are property lists with the arguments as they are: watch ${watch}`,
     () =>
       withFolder(async (folder) => {
@@ -185,8 +185,8 @@ for (const watch of [false, true]) {
             string,
           ];
           await writeFile(file, text);
-          await run("plutil", ["-i", file, "-o", binary]);
-          await run("plutil", ["-i", binary, "-o", back]);
+          await run("plistutil", ["-i", file, "-o", binary]);
+          await run("plistutil", ["-i", binary, "-o", back]);
           const { stdout } = await run("python3", ["-c", READ_PLIST, back]);
           const { Label, ProgramArguments } = JSON.parse(stdout);
           assert.match(Label, /^io\.github\.coldframe\.coldframe-(sync|check|watch)$/);

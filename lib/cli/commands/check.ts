@@ -1,11 +1,14 @@
 /** `coldframe check`: prove the copies. */
 
+import { rename, rm, writeFile } from "node:fs/promises";
+import process from "node:process";
 import { Argument, type Command, Option } from "commander";
 import type { Finding } from "../../catalog/findings.ts";
 import { latestSuccesses } from "../../catalog/runs.ts";
-import { ColdframeError, hasCode } from "../../errors.ts";
+import { ColdframeError, hasCode, messageOf } from "../../errors.ts";
 import { check, isDamage, jobOf, type Subject } from "../../jobs/check/check.ts";
 import type { DeepOptions, ThawOffer } from "../../jobs/check/deep.ts";
+import { checkHistory } from "../../jobs/check/history.ts";
 import { drill, type DrillReport } from "../../jobs/check/drill.ts";
 import type { CheckReport } from "../../jobs/check/look.ts";
 import { parseSample, type Sample } from "../../jobs/check/sample.ts";
@@ -16,6 +19,7 @@ import type { Session } from "../../jobs/session.ts";
 import { unlockWith } from "../../jobs/unlock.ts";
 import type { ThawTier } from "../../store/store.ts";
 import { formatSize } from "../../size.ts";
+import { checkPage } from "../check-page.ts";
 import { describeCheck, describeDrill } from "../check-text.ts";
 import {
   addStoreFlags,
@@ -26,7 +30,7 @@ import {
   type StoreFlags,
   withSession,
 } from "../command.ts";
-import { count, formatDay } from "../format.ts";
+import { count, formatDay, printable } from "../format.ts";
 import { addIdentityFlag, type IdentityFlags } from "../image.ts";
 import { passphraseAsker } from "../passphrase.ts";
 import { json, line, showError, type Terminal } from "../terminal.ts";
@@ -38,11 +42,12 @@ interface Flags extends GlobalFlags, StoreFlags, IdentityFlags {
   readonly thaw?: ThawTier;
   readonly yes?: boolean;
   readonly drill?: number | true;
+  readonly report?: string;
   readonly mend?: boolean;
   readonly acceptLost?: boolean;
 }
 
-const SUBJECTS: readonly Subject[] = [{ kind: "staging" }, { kind: "volumes" }, { kind: "sources" }];
+const SUBJECTS = ["staging", "volumes", "sources", "mirror"] as const;
 
 const DRILL_FILES = 5;
 
@@ -61,7 +66,8 @@ export function checkCommand(context: CommandContext): Command {
       "  coldframe check --drill 10",
   );
   return addIdentityFlag(addStoreFlags(command))
-    .addArgument(new Argument("[subject]", "what to check").choices(SUBJECTS.map(({ kind }) => kind)))
+    .addArgument(new Argument("[subject]", "what to check").choices(SUBJECTS))
+    .argument("[name]", "which mirror")
     .option("--deep", "also read copies back, and decrypt them where the key is there")
     .addOption(
       new Option("--sample <amount>", "how much to read: files (20), bytes (500M) or a share (2%)")
@@ -77,9 +83,24 @@ export function checkCommand(context: CommandContext): Command {
       new Option("--drill [files]", "restore files taken by chance, and compare them with their folders")
         .argParser(parseCount),
     )
+    .option("--report <file>", "also write what was proven when as a page of HTML; alone, checks nothing")
     .option("--mend", "repair what is damaged and can be")
     .option("--accept-lost", "give up files that are in damaged volumes only")
-    .action((subject: string | undefined, flags: Flags) => run(context, subject, flags));
+    .action((subject: string | undefined, name: string | undefined, flags: Flags) =>
+      run(context, subjectOf(subject, name), flags)
+    );
+}
+
+/** @throws ColdframeError `usage` for a mirror without a name, or anything else with one */
+function subjectOf(subject: string | undefined, name: string | undefined): Subject | undefined {
+  const kind = SUBJECTS.find((known) => known === subject);
+  if (kind === undefined) return undefined;
+  if (kind === "mirror") {
+    if (name !== undefined) return { kind, name };
+    throw new ColdframeError("usage", "which mirror?", { hint: "Name it: coldframe check mirror NAME" });
+  }
+  if (name === undefined) return { kind };
+  throw new ColdframeError("usage", `check ${kind} takes no name`, { hint: "See `coldframe check --help`." });
 }
 
 function tierOf(text: string): ThawTier {
@@ -95,17 +116,20 @@ function parseCount(text: string): number {
   throw new ColdframeError("usage", `--drill: "${text}" is not a number of files`);
 }
 
-async function run(context: CommandContext, name: string | undefined, flags: Flags): Promise<void> {
-  assertUsage(name, flags);
+async function run(context: CommandContext, subject: Subject | undefined, flags: Flags): Promise<void> {
+  assertUsage(subject?.kind, flags);
   const writes = flags.mend === true || flags.acceptLost === true;
   // To look takes no lock: a check of hours must not keep new photos from being stored.
-  await withSession(context, flags, writes ? { lockFor: "check" } : {}, async (session) => {
+  const job = flags.drill !== undefined || name === undefined ? "check" : `check ${name}`;
+  await withSession(context, flags, { job, ...(writes && { lockFor: "check" }) }, async (session) => {
     if (flags.drill !== undefined) return await runDrill(context, session, flags);
-    const due = name === undefined ? await dueSubjects(session) : undefined;
-    const subjects = due?.subjects ?? SUBJECTS.filter(({ kind }) => kind === name);
+    const pageOnly = subject === undefined && flags.report !== undefined;
+    const due = subject === undefined && !pageOnly ? await dueSubjects(session) : undefined;
+    const subjects = due?.subjects ?? (subject === undefined ? [] : [subject]);
     const { reports, failed } = await checkAll(context, session, subjects, flags);
+    if (flags.report !== undefined) await writePage(context.terminal, session, flags.report);
     if (flags.json === true) json(context.terminal, { checks: reports.map(toJson) });
-    else if (subjects.length === 0) line(context.terminal, nothingDue(due?.next));
+    else if (subjects.length === 0 && !pageOnly) line(context.terminal, nothingDue(due?.next));
     const damage = reports.some(({ findings }) => isDamage(findings));
     context.finish(damage ? EXIT.damage : failed ? EXIT.failed : EXIT.done);
   });
@@ -132,11 +156,18 @@ function nothingDue(next: { readonly job: string; readonly due: number } | undef
 /** The checks whose time has come, and the one that is next. */
 async function dueSubjects(session: Session) {
   const last = await latestSuccesses(session.db, session.home.box);
-  const all = dueJobs(rhythmsOf(session.home.config), last, 0, session.now())
-    .filter(({ job }) => SUBJECTS.some((subject) => jobOf(subject) === job));
-  const isDue = (subject: Subject) => all.some(({ job, isDue }) => isDue && job === jobOf(subject));
+  const { config } = session.home;
+  const subjects: Subject[] = [
+    { kind: "staging" },
+    { kind: "volumes" },
+    { kind: "sources" },
+    ...config.mirrors.map(({ name }) => ({ kind: "mirror", name }) as const),
+  ];
+  const jobs = new Set(subjects.map(jobOf));
+  const all = dueJobs(rhythmsOf(config), last, 0, session.now()).filter(({ job }) => jobs.has(job));
+  const due = new Set(all.filter(({ isDue }) => isDue).map(({ job }) => job));
   const [next] = all.toSorted((a, b) => a.due - b.due);
-  return { subjects: SUBJECTS.filter(isDue), next };
+  return { subjects: subjects.filter((subject) => due.has(jobOf(subject))), next };
 }
 
 /** One that fails does not keep the others from being made. */
@@ -210,6 +241,20 @@ function describeOffer({ volumes, bytes, days, price, hours }: ThawOffer): strin
   const cost = price === undefined ? "the price is not known here" : price;
   const wait = hours === undefined ? "" : `, in ${hours.from} to ${hours.to} hours`;
   return `To thaw ${count(volumes, "volume")} (${formatSize(bytes)}) for ${days} days${wait}: ${cost}.`;
+}
+
+/** Names of photos are in it: it is for its owner only. */
+async function writePage(terminal: Terminal, session: Session, path: string): Promise<void> {
+  const page = checkPage(await checkHistory(session, formatDay));
+  const fresh = `${path}.${process.pid}.part`;
+  try {
+    await writeFile(fresh, page, { mode: 0o600 });
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw new ColdframeError("home", `cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  terminal.err(`Wrote ${printable(path)}\n`);
 }
 
 async function runDrill({ terminal, finish }: CommandContext, session: Session, flags: Flags): Promise<void> {

@@ -56,7 +56,7 @@ export function mirrorCommand(context: CommandContext): Command {
     "Copy every file of a folder to a store, one object each, and never replace or remove any there; " +
       "or, the other way round, fill a disk from such a store.",
     "coldframe mirror /media/stick 's3://bucket/photos?region=eu-central-1'\n" +
-      "  coldframe mirror 's3://bucket/photos?region=eu-central-1' /media/new-stick --from /media/stick",
+      "  coldframe mirror 's3://bucket/photos' /media/new --from /media/stick",
   );
   return addIdentityFlag(command)
     .argument("[from]", "a folder; or a store, or a mirror of the settings, to fill a disk from")
@@ -136,7 +136,7 @@ async function runCopy(context: CommandContext, from: string, to: string, flags:
   if (flags.plain === true && flags.names === "opaque") {
     throw new ColdframeError("usage", "with --plain, opaque names would hide nothing");
   }
-  await withSession(context, flags, { create: true, lockFor: "mirror" }, async (session) => {
+  await withSession(context, flags, { create: true, lockFor: "mirror", job: "mirror" }, async (session) => {
     const report = await mirror(session, to, () => planFrom(from, to, flags));
     if (flags.json === true) json(context.terminal, report);
     else describeMirror(context.terminal, report);
@@ -191,7 +191,7 @@ async function runConfigured(context: CommandContext, name: string | undefined, 
     "repair",
     "identity",
   ]);
-  await withSession(context, flags, { lockFor: "mirror" }, async (session) => {
+  await withSession(context, flags, { lockFor: "mirror", job: "mirror" }, async (session) => {
     const { mirrors } = session.home.config;
     if (name === undefined && mirrors.length === 0) throw nothingToDo(session);
     const chosen = name === undefined ? mirrors : [mirrorNamed(session, name)];

@@ -1,7 +1,7 @@
 /** What became of the jobs: one that failed, and one that has not ended well for too long. */
 
 import { type Found, settleFindings } from "../../catalog/findings.ts";
-import { firstRun, latestSuccesses } from "../../catalog/runs.ts";
+import { firstRun, latestRuns, latestSuccesses } from "../../catalog/runs.ts";
 import { ColdframeError, type ErrorCode, messageOf } from "../../errors.ts";
 import { formatDay } from "../../text.ts";
 import { type Due, dueJobs } from "../due.ts";
@@ -14,20 +14,33 @@ const DAY = 86_400_000;
 const NO_NEWS: readonly ErrorCode[] = ["usage", "interrupted", "busy", "nothing-found"];
 
 /**
- * Notes how a run ended. A network that is away for some hours is no news: it becomes news when the job has
- * not ended well for a day.
+ * Notes how the runs of a command ended. A network that is away for some hours is no news: it becomes news
+ * when the job has not ended well for a day.
  *
+ * @param job what it is called where it ended before it noted a run
+ * @param since when the command began, ms since 1970
  * @param error what it ended with; undefined when it ended well
  */
-export async function settleRun(session: Session, job: string, error: unknown): Promise<void> {
-  const { db, home, now, signal } = session;
-  const scope = `runs ${home.box}`;
-  const isThis = (name: string) => name === job;
-  if (error === undefined) return await settleFindings(db, scope, [], now(), isThis);
+export async function settleRuns(
+  session: Session,
+  job: string,
+  since: number,
+  error: unknown,
+): Promise<void> {
+  const { db, home, now } = session;
   const code = error instanceof ColdframeError ? error.code : undefined;
-  if (signal.aborted || (code !== undefined && NO_NEWS.includes(code))) return;
-  if (code === "store-unreachable" && await hasSucceeded(session, job, DAY)) return;
-  await settleFindings(db, scope, [failed(job, error)], now(), isThis);
+  if (code !== undefined && NO_NEWS.includes(code)) return;
+  const runs = (await latestRuns(db, home.box)).filter(({ started }) => started >= since);
+  const failed = new Set(runs.filter(({ outcome }) => outcome === "failed").map((run) => run.job));
+  if (error !== undefined && failed.size === 0) failed.add(job);
+  const looked = new Set([...failed, ...runs.map((run) => run.job)]);
+  for (const one of failed) {
+    if (code !== "store-unreachable" || !await hasSucceeded(session, one, DAY)) continue;
+    failed.delete(one);
+    looked.delete(one);
+  }
+  const found = [...failed].map((one) => failure(one, error));
+  await settleFindings(db, `runs ${home.box}`, found, now(), (name) => looked.has(name));
 }
 
 /** Whether a job ended well within so many ms. */
@@ -36,13 +49,13 @@ async function hasSucceeded({ db, home, now }: Session, job: string, within: num
   return last !== undefined && now() - last < within;
 }
 
-function failed(job: string, error: unknown): Found {
+function failure(job: string, error: unknown): Found {
   const ours = error instanceof ColdframeError ? error : undefined;
   return {
     name: job,
     kind: "run-failed",
-    severity: ours?.code === "damaged" ? "damage" : "warning",
-    message: `${job} failed: ${messageOf(error)}`,
+    severity: "warning",
+    message: error === undefined ? `${job} failed` : `${job} failed: ${messageOf(error)}`,
     hint: ours?.hint ?? `Run \`coldframe ${job}\` by hand and see what it says.`,
     files: [],
   };

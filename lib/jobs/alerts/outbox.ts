@@ -11,8 +11,9 @@ import {
 import { queueNotice, tellableFindings, tidyNotices, waitingNotices } from "../../catalog/notices.ts";
 import { firstRun } from "../../catalog/runs.ts";
 import { ColdframeError, hasCode } from "../../errors.ts";
-import { type Channel, type Message, NotifyError, type Problem } from "../../notify/channel.ts";
+import { type Channel, type Message, NotifyError } from "../../notify/channel.ts";
 import type { Session } from "../session.ts";
+import { parseProblems, renderProblems } from "./problems.ts";
 import { decide, type Decision, monthOf } from "./decide.ts";
 import { digestOf } from "./digest.ts";
 import { aboutFindings, type Sender, type Words } from "./text.ts";
@@ -86,26 +87,20 @@ function noticeOf(words: Words, message: string, channel: string, box: string, m
     made,
     subject,
     body: text,
-    problems: JSON.stringify(problems),
+    problems: renderProblems(problems),
   };
 }
 
-/** What came of sending. */
-export interface Delivery {
-  readonly sent: number;
-  /** One line for each channel that failed. */
-  readonly failures: readonly string[];
-}
-
-/** Sends what waits, channel by channel: one that is dead does not hold up the others. */
-export async function deliver(session: Session, channels: readonly Channel[]): Promise<Delivery> {
+/**
+ * Sends what waits, channel by channel: one that is dead does not hold up the others.
+ *
+ * @returns one line for each channel that failed
+ */
+export async function deliver(session: Session, channels: readonly Channel[]): Promise<string[]> {
   const { db, now } = session;
   await tidyNotices(db, { now: now(), waiting: now() - GIVE_UP, settled: now() - KEEP, most: MOST });
-  const results = await Promise.all(channels.map((channel) => empty(session, channel)));
-  return {
-    sent: results.reduce((sum, one) => sum + one.sent, 0),
-    failures: results.flatMap(({ failure }) => failure === undefined ? [] : [failure]),
-  };
+  const failures = await Promise.all(channels.map((channel) => empty(session, channel)));
+  return failures.flatMap((failure) => failure ?? []);
 }
 
 /**
@@ -115,8 +110,7 @@ export async function deliver(session: Session, channels: readonly Channel[]): P
 async function empty(
   { db, home, now, signal }: Session,
   channel: Channel,
-): Promise<{ sent: number; failure: string | undefined }> {
-  let sent = 0;
+): Promise<string | undefined> {
   let failure: string | undefined;
   const waiting = (await waitingNotices(db, home.box, channel.name)).filter((one) => isTime(one, now()));
   for (const [i, notice] of waiting.entries()) {
@@ -124,7 +118,6 @@ async function empty(
     try {
       await channel.send(messageOf(notice));
       await markSent(db, notice.id, now());
-      sent += 1;
     } catch (error) {
       if (!hasCode(error, "alert") && !hasCode(error, "config")) throw error;
       failure = describe(error);
@@ -134,7 +127,7 @@ async function empty(
       if (!isRefused) break;
     }
   }
-  return { sent, failure };
+  return failure;
 }
 
 function describe({ message, hint }: ColdframeError): string {
@@ -156,19 +149,9 @@ function messageOf(notice: Notice): Message {
     time: made,
     subject,
     text: body,
-    problems: problemsOf(problems),
+    problems: parseProblems(problems),
   };
 }
 
 const KINDS = ["opened", "reminder", "closed", "digest", "test"] as const;
 const URGENCIES = ["high", "normal", "low"] as const;
-
-/** What this program wrote; another shape is passed over, since the text says the same. */
-function problemsOf(json: string): Problem[] {
-  const value: unknown = JSON.parse(json);
-  return Array.isArray(value) ? value.filter(isProblem) : [];
-}
-
-function isProblem(value: unknown): value is Problem {
-  return typeof value === "object" && value !== null && "name" in value && "message" in value;
-}

@@ -13,18 +13,14 @@ import { openChannels, openPing } from "../../notify/open.ts";
 import type { Sign } from "../../notify/ping.ts";
 import type { Session } from "../session.ts";
 import { lookAhead } from "../watchful.ts";
-import { settleOverdue, settleRun } from "./jobs.ts";
+import { settleOverdue, settleRuns } from "./jobs.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { deliver, queueNews } from "./outbox.ts";
-
-/** Whether what runs under this name is a job that people should hear of. */
-export function isJob(name: string): boolean {
-  return /^(sync|check|mirror)( |$)/.test(name);
-}
 
 /**
  * Runs a job, and tells of it.
  *
- * @param job as in `runs`
+ * @param job as in `runs`, or the command that runs several
  * @throws what the job throws
  */
 export async function oversee<T>(session: Session, job: string, body: () => Promise<T>): Promise<T> {
@@ -45,11 +41,13 @@ class Overseer {
   readonly #session: Session;
   readonly #job: string;
   readonly #context: NotifyContext;
+  readonly #began: number;
 
   constructor(session: Session, job: string) {
     const { env } = session.storeContext; // but not its fetch, which takes the clocks of stores for right
     this.#session = session;
     this.#job = job;
+    this.#began = session.now();
     this.#context = { env, fetch, signal: session.signal, now: session.now, home: session.home.paths.root };
   }
 
@@ -68,13 +66,18 @@ class Overseer {
 
   async #tell(error: unknown): Promise<void> {
     const session = this.#session;
-    await settleRun(session, this.#job, error);
+    await settleRuns(session, this.#job, this.#began, error);
     await settleOverdue(session);
     await lookAhead(session);
     const channels = openChannels(session.home.config.alerts, this.#context);
-    await queueNews(session, channels, { host: hostname(), home: session.home.paths.root });
-    const { failures } = await deliver(session, channels);
-    for (const failure of failures) session.report.warn(`An alert was not sent; it is kept: ${failure}`);
+    const sender = { host: hostname(), home: session.home.paths.root };
+    const failures = await oneAtATime(session, async () => {
+      await queueNews(session, channels, sender);
+      return await deliver(session, channels);
+    });
+    for (const failure of failures ?? []) {
+      session.report.warn(`An alert was not sent; it is kept: ${failure}`);
+    }
   }
 
   async #hasDamage(): Promise<boolean> {

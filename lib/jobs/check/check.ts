@@ -6,17 +6,21 @@ import type { Session } from "../session.ts";
 import type { DeepOptions } from "./deep.ts";
 import { type CheckReport, Look, type StoreReport } from "./look.ts";
 import type { PlaintextKeys } from "../restore/plaintext.ts";
+import { mirrorCheckJob } from "../rhythms.ts";
+import { lookAtMirror, mendMirror } from "./mirror.ts";
 import { mendSources } from "./mend-sources.ts";
 import { mendStaging } from "./mend-staging.ts";
 import { giveUpLost, mendVolumes } from "./mend-volumes.ts";
 import { lookAtSources, SOURCES } from "./sources.ts";
-import { lookAtStaging, STAGING } from "./staging.ts";
+import { lookAtStaging, type LookRequest, STAGING } from "./staging.ts";
 import { lookAtVolumes, VOLUMES } from "./volumes.ts";
 
 /** What to check. */
-export interface Subject {
-  readonly kind: "staging" | "volumes" | "sources";
-}
+export type Subject =
+  | { readonly kind: "staging" }
+  | { readonly kind: "volumes" }
+  | { readonly kind: "sources" }
+  | { readonly kind: "mirror"; readonly name: string };
 
 /** How to check. */
 export interface CheckOptions {
@@ -33,15 +37,11 @@ export interface CheckOptions {
 }
 
 /** The name of a check in `runs`. */
-export function jobOf({ kind }: Subject): string {
-  return JOBS[kind];
+export function jobOf(subject: Subject): string {
+  return subject.kind === "mirror" ? mirrorCheckJob(subject.name) : JOBS[subject.kind];
 }
 
-const JOBS: Readonly<Record<Subject["kind"], string>> = {
-  staging: STAGING,
-  volumes: VOLUMES,
-  sources: SOURCES,
-};
+const JOBS = { staging: STAGING, volumes: VOLUMES, sources: SOURCES } as const;
 
 /**
  * Makes one check, and notes it in the catalog whatever comes of it.
@@ -94,25 +94,48 @@ class Checking {
     return { job: this.#job, started: this.#started, ended, stores: proven, findings, mended };
   }
 
-  async #look({ kind }: Subject, deep: DeepOptions | undefined): Promise<Looked> {
-    if (kind === "sources") return await lookAtSources(this.#session, { all: this.#options.all === true });
+  async #look(subject: Subject, deep: DeepOptions | undefined): Promise<Looked> {
+    if (subject.kind === "sources") {
+      return await lookAtSources(this.#session, { all: this.#options.all === true });
+    }
     const look = new Look(this.#session.db, this.#job);
     const readBefore = await bytesReadSince(this.#session.db, monthOf(this.#started));
-    const stores = kind === "staging"
-      ? await lookAtStaging(this.#session, look, { readBefore, deep })
-      : await lookAtVolumes(this.#session, look, { readBefore, deep });
+    const stores = await this.#lookAtStores(subject, look, { readBefore, deep });
     return { stores, findings: await look.settle(this.#session.now()) };
   }
 
-  async #mend({ kind }: Subject): Promise<string[]> {
-    const done: string[] = [];
-    if (this.#options.mend === true) {
-      if (kind === "staging") done.push(...await mendStaging(this.#session));
-      else if (kind === "volumes") done.push(...await mendVolumes(this.#session));
-      else done.push(...await mendSources(this.#session, this.#options.keys));
+  #lookAtStores(
+    subject: Exclude<Subject, { kind: "sources" }>,
+    look: Look,
+    request: LookRequest,
+  ): Promise<StoreReport[]> {
+    switch (subject.kind) {
+      case "staging":
+        return lookAtStaging(this.#session, look, request);
+      case "volumes":
+        return lookAtVolumes(this.#session, look, request);
+      case "mirror":
+        return lookAtMirror(this.#session, look, subject.name, request);
     }
-    if (this.#options.acceptLost === true) done.push(...await giveUpLost(this.#session));
-    return done;
+  }
+
+  async #mend(subject: Subject): Promise<string[]> {
+    const mended = this.#options.mend === true ? await this.#mendSubject(subject) : [];
+    const given = this.#options.acceptLost === true ? await giveUpLost(this.#session) : [];
+    return [...mended, ...given];
+  }
+
+  #mendSubject(subject: Subject): Promise<string[]> {
+    switch (subject.kind) {
+      case "staging":
+        return mendStaging(this.#session);
+      case "volumes":
+        return mendVolumes(this.#session);
+      case "mirror":
+        return mendMirror(this.#session, subject.name);
+      case "sources":
+        return mendSources(this.#session, this.#options.keys);
+    }
   }
 }
 

@@ -8,10 +8,10 @@ import { hasCode } from "../../errors.ts";
 import type { Session } from "../session.ts";
 import type { ObjectInfo } from "../../store/store.ts";
 import { type DeepOptions, NO_KEY } from "./deep.ts";
-import { readStaged } from "./staging-deep.ts";
+import { type ExpectedSingle, readSingles } from "./singles-deep.ts";
 import { foreignFinding, foreignObjects } from "./known.ts";
 import { countLevels, findingName, type Group, Look, type StoreReport } from "./look.ts";
-import { type ExpectedObject, type Fault, listAll, lookAt, type Looked } from "./objects.ts";
+import { type Fault, listAll, lookAt, type Looked } from "./objects.ts";
 import { costOf, CountingStore } from "./requests.ts";
 import { describeFault, pathsOf, type Remains, remainsOf, severityOf, withRemains } from "./texts.ts";
 
@@ -27,7 +27,7 @@ export interface LookRequest {
 }
 
 /** A staged object, as a check goes by it. */
-export interface ExpectedStaged extends ExpectedObject {
+export interface ExpectedStaged extends ExpectedSingle {
   readonly copy: StagedCopy;
 }
 
@@ -72,12 +72,14 @@ async function lookAtStore(
   const foreign = await foreignObjects(session.db, listed.values(), "staged/");
   foreignFinding(url, "staged/", foreign).forEach((found) => look.add(found));
   const whole = counted.filter(({ info, faults }) => isReadable(info) && !faults.some(isDamaging));
-  const read = deep && await readStaged(session, look, store, whole.map(({ object }) => object), deep);
-  const group = groupOf(url, counted, read ?? []);
+  const objects = whole.map(({ object }) => object);
+  const read = deep &&
+    await readSingles(session, look, store, objects, deep, "coldframe check staging --mend");
+  const group = groupOf("staged files", url, counted, read, deep);
   const { requests } = store;
   return {
     store: url,
-    groups: [deep && deep.keys === undefined ? { ...group, remarks: [...group.remarks, NO_KEY] } : group],
+    groups: [group],
     requests,
     cost: await costOf(session, url, requests, readBefore),
   };
@@ -98,7 +100,8 @@ export async function openUnlessUnused(
 }
 
 function expectedOf(copy: StagedCopy): ExpectedStaged {
-  return { copy, key: copy.key, size: copy.size, checksum: copy.checksum, stored: copy.time };
+  const { key, size, checksum, content, time } = copy;
+  return { copy, key, size, checksum, content, stored: time };
 }
 
 async function judgeStaged(
@@ -155,18 +158,28 @@ export function isDamaging(fault: Fault): boolean {
   return severityOf(fault) === "damage";
 }
 
-function groupOf(
+/**
+ * What was proven of objects that hold one file each.
+ *
+ * @param read the levels that those reached which were read; undefined when none was to be read
+ */
+export function groupOf(
+  what: string,
   url: string,
-  looked: readonly Looked<ExpectedStaged>[],
-  read: readonly (readonly Level[])[],
+  looked: readonly Looked[],
+  read: readonly (readonly Level[])[] | undefined,
+  deep: DeepOptions | undefined,
 ): Group {
-  const proven = countLevels([...looked.map(({ levels }) => levels), ...read]);
+  const proven = countLevels([...looked.map(({ levels }) => levels), ...read ?? []]);
   return {
-    what: "staged files",
+    what,
     objects: looked.length,
     bytes: looked.reduce((sum, { object }) => sum + (object.size ?? 0), 0),
     proven,
-    remarks: read.length > 0 ? [] : checksumRemarks(url, looked.length, proven.checksummed),
+    remarks: [
+      ...(deep === undefined ? checksumRemarks(url, looked.length, proven.checksummed) : []),
+      ...(deep !== undefined && deep.keys === undefined ? [NO_KEY] : []),
+    ],
   };
 }
 

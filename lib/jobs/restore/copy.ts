@@ -81,10 +81,8 @@ async function copyRun<F extends WantedFile, C extends Copy<F>>(
   return failed;
 }
 
-/** Up to this size a file is held in memory, and written while the next ones are read. */
-const HELD = 1024 * 1024;
-/** Files that are being written at the same time. */
-const HANDS = 4;
+/** Up to this size a file is written in one go. */
+const SMALL = 1024 * 1024;
 
 /** One run on its way. */
 class RunCopy<F extends WantedFile, C extends Copy<F>> {
@@ -92,14 +90,12 @@ class RunCopy<F extends WantedFile, C extends Copy<F>> {
   /** Copies that are made or failed for good. */
   readonly settled = new Set<C>();
   readonly #context: CopyContext<F>;
-  readonly #busy = new Set<Promise<void>>();
-  #fatal: { readonly error: unknown } | undefined;
 
   constructor(context: CopyContext<F>) {
     this.#context = context;
   }
 
-  /** Throws when the bytes cannot be read; a file that cannot be written is in `failed`. */
+  /** Throws when the bytes cannot be read; a small file that cannot be written is in `failed`. */
   async make(access: RandomAccess, run: readonly C[]): Promise<void> {
     const pieces = new Cutter(readExtents(access, spanOf(run)));
     try {
@@ -107,34 +103,27 @@ class RunCopy<F extends WantedFile, C extends Copy<F>> {
       for (const copy of run) {
         this.#context.signal.throwIfAborted();
         await pieces.skip(startOf(copy) - position);
-        if (copy.size > HELD) await this.#stream(copy, pieces);
-        else await this.#hand(copy, await pieces.whole(copy.size));
+        if (copy.size > SMALL) await this.#stream(copy, pieces);
+        else await this.#place(copy, await pieces.whole(copy.size));
         position = startOf(copy) + copy.size;
       }
     } finally {
-      await Promise.all(this.#busy);
       await pieces.close();
     }
-    if (this.#fatal !== undefined) throw this.#fatal.error;
-  }
-
-  /** Lets a file be written while the reading goes on. */
-  async #hand(copy: C, bytes: Uint8Array): Promise<void> {
-    while (this.#busy.size >= HANDS) await Promise.race(this.#busy);
-    if (this.#fatal !== undefined) throw this.#fatal.error;
-    const writing = this.#place(copy, bytes).finally(() => this.#busy.delete(writing));
-    this.#busy.add(writing);
   }
 
   async #place(copy: C, bytes: Uint8Array): Promise<void> {
+    const { target, restored, consider } = this.#context;
     try {
       for (const file of copy.files) {
-        await this.#context.target.place(file, bytes);
-        await this.#context.restored(file);
+        await target.place(file, bytes);
+        await restored(file);
       }
       this.#done(copy);
     } catch (error) {
-      this.#fail(copy, error);
+      this.settled.add(copy);
+      this.failed.push({ copy, error });
+      consider(error);
     }
   }
 
@@ -159,16 +148,6 @@ class RunCopy<F extends WantedFile, C extends Copy<F>> {
   #done(copy: C): void {
     this.settled.add(copy);
     this.#context.meter.add(copy.size * copy.files.length, copy.files.length);
-  }
-
-  #fail(copy: C, error: unknown): void {
-    this.settled.add(copy);
-    this.failed.push({ copy, error });
-    try {
-      this.#context.consider(error);
-    } catch (fatal) {
-      this.#fatal = { error: fatal };
-    }
   }
 }
 
@@ -240,8 +219,10 @@ class Cutter {
     while ((await passed.next()).done !== true);
   }
 
-  /** A copy of the next bytes, which stays. */
+  /** The next bytes as one array, valid until more are asked for. */
   async whole(length: number): Promise<Uint8Array> {
+    if (this.#rest.length === 0 && length > 0) await this.#fetch(length);
+    if (this.#rest.length >= length) return this.#cut(length);
     const bytes = new Uint8Array(length);
     let at = 0;
     for await (const piece of this.take(length)) {
@@ -253,17 +234,24 @@ class Cutter {
 
   async *take(length: number): AsyncGenerator<Uint8Array> {
     for (let missing = length; missing > 0;) {
-      if (this.#rest.length === 0) {
-        const next = await this.#pieces.next();
-        if (next.done === true) {
-          throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
-        }
-        this.#rest = next.value;
-      }
-      const piece = this.#rest.subarray(0, missing);
-      this.#rest = this.#rest.subarray(piece.length);
+      if (this.#rest.length === 0) await this.#fetch(missing);
+      const piece = this.#cut(missing);
       missing -= piece.length;
       yield piece;
     }
+  }
+
+  async #fetch(missing: number): Promise<void> {
+    const next = await this.#pieces.next();
+    if (next.done === true) {
+      throw new ColdframeError("damaged", `the stored bytes end ${missing} too early`);
+    }
+    this.#rest = next.value;
+  }
+
+  #cut(length: number): Uint8Array {
+    const piece = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(piece.length);
+    return piece;
   }
 }

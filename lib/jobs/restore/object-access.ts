@@ -12,7 +12,7 @@ export const PIECE = 64 * CHUNK_SIZE;
 /** Pieces of one reader that are on their way at the same time. */
 const AHEAD = 3;
 /** Plaintext in memory, of all readers together; its ciphertext may be there as well. */
-const MEMORY = 6 * PIECE;
+const MEMORY = 3 * PIECE;
 
 /** What opening an object takes: its header, its nonce, and its last chunk, which proves its size. */
 export const OPENING_REQUESTS = 3;

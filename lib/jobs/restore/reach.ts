@@ -37,7 +37,7 @@ export class Reach {
 
   /** Whether a place is worth trying. */
   async isThere(place: Place): Promise<boolean> {
-    if (this.#out.has(placeId(place))) return false;
+    if (this.#out.size > 0 && this.#out.has(placeId(place))) return false;
     try {
       await this.open(place.store);
       return true;

@@ -42,31 +42,24 @@ export async function findSources(
   const far = there.filter(({ kind, content }) => kind === "volume" && !served.has(content));
   const thaws = new Map((await openThaws(session.db)).map((thaw) => [objectId(thaw), thaw]));
   const states = await lookAtVolumes(session, reach, far);
-  const rank = (place: Place) => rankOf(session, place);
-  const sources: Source[] = near.map((place) => ({ ...common(place, rank), state: "ready" }));
+  const names = new Map<string, string>(); // one text for all contents of an object
+  const common = (place: Place) => commonOf(session, place, names);
+  const sources: Source[] = near.map((place) => ({ ...common(place), state: "ready" }));
   for (const place of far) {
     const state = states.get(objectId(place));
     if (state === undefined) continue;
     const thaw = thaws.get(objectId(place));
-    sources.push({ ...common(place, rank), ...withRequest(state, thaw, session.now()), thaw });
+    sources.push({ ...common(place), ...withRequest(state, thaw, session.now()), thaw });
   }
   return choosePlaces(sources);
 }
 
-function common(
-  place: Place,
-  rank: (place: Place) => number,
-): Omit<Source, "state"> {
+function commonOf(session: Session, place: Place, names: Map<string, string>): Omit<Source, "state"> {
   const { content, size } = place;
-  return {
-    place,
-    content,
-    size,
-    object: objectId(place),
-    rank: rank(place),
-    until: undefined,
-    thaw: undefined,
-  };
+  const name = objectId(place);
+  const object = names.get(name) ?? name;
+  names.set(object, object);
+  return { place, content, size, object, rank: rankOf(session, place), until: undefined, thaw: undefined };
 }
 
 /** A disk here costs nothing and no time on the line; Drive costs nothing; the rest may. */

@@ -4,7 +4,18 @@
  */
 
 import { createHash, type Hash, randomBytes } from "node:crypto";
-import { createReadStream, type Stats } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  fchmodSync,
+  futimesSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
 import {
   type FileHandle,
   link,
@@ -83,10 +94,7 @@ export class Target {
    */
   async begin(file: WantedFile): Promise<RestoredFile> {
     const path = this.#locate(file.path);
-    const temporary = join(
-      dirname(path),
-      `.${basename(path).slice(0, 40)}.${randomBytes(6).toString("hex")}.part`,
-    );
+    const temporary = temporaryFor(path);
     try {
       await this.#ensureFolder(dirname(path));
       const handle = await open(temporary, "wx", 0o600);
@@ -97,17 +105,33 @@ export class Target {
   }
 
   /**
-   * Writes a file whose bytes are all there.
+   * Writes a file whose bytes are all there. In synchronous calls: for small files the waits of asynchronous
+   * ones take longer than the work.
    *
    * @throws ColdframeError `damaged` when they are not the right ones: then no file appears
    */
   async place(file: WantedFile, bytes: Uint8Array): Promise<void> {
-    const placed = await this.begin(file);
+    assertRight(file, bytes.length, createHash("sha256").update(bytes).digest("hex"));
+    const path = this.#locate(file.path);
+    const temporary = temporaryFor(path);
     try {
-      await placed.write(bytes);
-      await placed.finish();
+      await this.#ensureFolder(dirname(path));
+      writeWhole(temporary, file, bytes);
+      this.#publishSync(temporary, path);
+    } catch (error) {
+      throw targetError(error, path);
     } finally {
-      await placed.discard();
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  #publishSync(temporary: string, path: string): void {
+    if (this.#overwrite) return renameSync(temporary, path);
+    try {
+      linkSync(temporary, path); // as `RestoredFile` does
+    } catch (error) {
+      if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
+      renameSync(temporary, path);
     }
   }
 
@@ -235,13 +259,9 @@ export class RestoredFile {
    * @throws ColdframeError `damaged` when they are not: then no file appears
    */
   async finish(late: Partial<Pick<WantedFile, "size" | "mtime" | "sha256">> = {}): Promise<void> {
-    const { sha256, size, mtime, mode, path } = { ...this.#wanted, ...late };
-    const actual = this.#hash.digest("hex");
-    if (this.#position !== size || actual !== (sha256 ?? actual)) {
-      throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
-        hint: "Run `coldframe check --deep` to see what else is affected.",
-      });
-    }
+    const wanted = { ...this.#wanted, ...late };
+    const { mtime, mode } = wanted;
+    assertRight(wanted, this.#position, this.#hash.digest("hex"));
     try {
       // No fsync: after a power cut the same restore compares every file again by its hash.
       await this.#handle.chmod(mode & 0o777);
@@ -265,10 +285,40 @@ export class RestoredFile {
       await link(this.#temporary, this.#path); // fails, rather than replaces, when something came in between
     } catch (error) {
       // A FAT stick has no hard links; the folder was looked at before, so rename.
-      if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(systemCode(error) ?? "")) throw error;
+      if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
       return await rename(this.#temporary, this.#path);
     }
     await rm(this.#temporary, { force: true });
+  }
+}
+
+/** What a disk without hard links says to one. */
+const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+function temporaryFor(path: string): string {
+  return join(dirname(path), `.${basename(path).slice(0, 40)}.${randomBytes(6).toString("hex")}.part`);
+}
+
+/** @throws ColdframeError `damaged` */
+function assertRight(
+  { path, size, sha256 }: WantedFile,
+  actualSize: number,
+  actualHash: string,
+): void {
+  if (actualSize === size && actualHash === (sha256 ?? actualHash)) return;
+  throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
+    hint: "Run `coldframe check --deep` to see what else is affected.",
+  });
+}
+
+function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array): void {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+    fchmodSync(fd, mode & 0o777);
+    futimesSync(fd, mtime / 1000, mtime / 1000);
+  } finally {
+    closeSync(fd);
   }
 }
 

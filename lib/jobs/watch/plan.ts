@@ -3,15 +3,14 @@
  * in a process of its own: the catalog's library would take a third of the memory of a watch that rests.
  */
 
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { latestSuccesses } from "../../catalog/runs.ts";
 import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
 import { openHome } from "../../home/home.ts";
 import { within } from "../../json.ts";
-import { dueJobs } from "../due.ts";
+import { jobsOf } from "../alerts/jobs.ts";
 import { type OpenOptions, openSession } from "../open.ts";
-import { rhythmsOf } from "../rhythms.ts";
 import type { Session } from "../session.ts";
 
 /** A command and when it is due, in ms since 1970. */
@@ -50,7 +49,7 @@ export async function planWatch(options: OpenOptions, dirs: readonly string[]): 
       folders: await realPaths(dirs.length > 0 ? dirs : await knownFolders(session)),
       own: [session.home.paths.root, ...session.localStores],
       ignore: session.home.config.ignore,
-      jobs: await jobsOf(session),
+      jobs: await commandsDue(session),
     };
   } finally {
     await close();
@@ -63,7 +62,7 @@ async function withoutHome({ root, now }: OpenOptions, dirs: readonly string[]):
 }
 
 async function knownFolders({ db, home }: Session): Promise<string[]> {
-  const known = await listSources(db, home.box);
+  const known = (await listSources(db, home.box)).filter(({ archived }) => archived);
   return [...home.config.sources, ...known.map(({ path }) => path)];
 }
 
@@ -74,13 +73,12 @@ async function realPaths(paths: readonly string[]): Promise<string[]> {
 }
 
 /** `check` without a subject makes whatever checks are due, so the first of them decides. */
-async function jobsOf({ db, home, now }: Session): Promise<DueJob[]> {
-  const last = await latestSuccesses(db, home.box);
-  const made = (await stat(home.paths.box)).mtimeMs; // written once, when the home was made
-  const checks = dueJobs(rhythmsOf(home.config), last, made, now()).filter(({ job }) => job !== "sync");
-  const synced = last.get("sync");
+async function commandsDue(session: Session): Promise<DueJob[]> {
+  const jobs = await jobsOf(session);
+  const checks = jobs.filter(({ job }) => job.startsWith("check "));
+  const synced = (await latestSuccesses(session.db, session.home.box)).get("sync");
   return [
-    { job: "sync", due: synced === undefined ? made : synced + FULL_SCAN },
+    { job: "sync", due: synced === undefined ? session.now() : synced + FULL_SCAN },
     ...(checks.length === 0
       ? []
       : [{ job: "check", due: Math.min(...checks.map(({ due }) => due)) } as const]),

@@ -1,4 +1,4 @@
-/** `check staging --deep`: a sample of the staged objects, read, and with the key decrypted. */
+/** Deep checks of objects that hold one file each: a sample of them, read, and with the key decrypted. */
 
 import { copiesOf } from "../../catalog/copies.ts";
 import { provenObjects } from "../../catalog/proofs.ts";
@@ -9,20 +9,32 @@ import { findingName, Look } from "./look.ts";
 import { readWhole, type WholeRead } from "./read.ts";
 import { inTurn, takeSample } from "./sample.ts";
 import type { CountingStore } from "./requests.ts";
-import type { ExpectedStaged } from "./staging.ts";
+import type { ExpectedObject } from "./objects.ts";
 import { pathsOf, remainsOf, withRemains } from "./texts.ts";
 
-/** Reads a sample of staged objects that seem to be whole; the levels that each reached. */
-export async function readStaged(
+/** An object that holds one file. */
+export interface ExpectedSingle extends ExpectedObject {
+  readonly size: number;
+  /** The id of the content of the file. */
+  readonly content: number;
+}
+
+/**
+ * Reads a sample of objects that seem to be whole; the levels that each reached.
+ *
+ * @param mend the command that stores a damaged one again
+ */
+export async function readSingles(
   session: Session,
   look: Look,
   store: CountingStore,
-  objects: readonly ExpectedStaged[],
+  objects: readonly ExpectedSingle[],
   options: DeepOptions,
+  mend: string,
 ): Promise<Level[][]> {
-  const sizeOf = ({ copy }: ExpectedStaged) => copy.size;
+  const sizeOf = ({ size }: ExpectedSingle) => size;
   const last = await provenObjects(session.db, store.url, options.keys ? "restored" : "read back");
-  const proven = ({ key, stored }: ExpectedStaged) => {
+  const proven = ({ key, stored }: ExpectedSingle) => {
     const time = last.get(key);
     return time === undefined || time < stored ? undefined : time;
   };
@@ -35,7 +47,13 @@ export async function readStaged(
       session.signal.throwIfAborted();
       const read = await readOne(session, store, object, options, (bytes) => meter.add(bytes));
       meter.add(0, 1);
-      reached.push(await judge(session, look, store.url, object, read, options.keys !== undefined));
+      reached.push(
+        await judge(session, look, store.url, object, {
+          ...read,
+          decrypted: options.keys !== undefined,
+          mend,
+        }),
+      );
     }
   } finally {
     meter.done();
@@ -46,11 +64,11 @@ export async function readStaged(
 async function readOne(
   session: Session,
   store: CountingStore,
-  { copy, key, checksum }: ExpectedStaged,
+  { content: id, key, checksum }: ExpectedSingle,
   { keys }: DeepOptions,
   onBytes: (bytes: number) => void,
 ): Promise<WholeRead> {
-  const [content] = await copiesOf(session.db, [copy.content]);
+  const [content] = await copiesOf(session.db, [id]);
   const list = content === undefined ? [] : [{ ...content, offset: 0 }];
   const object = { key, checksum, encrypted: key.endsWith(".age") };
   return await readWhole(store, object, keys && { keys, list }, onBytes);
@@ -60,9 +78,11 @@ async function judge(
   session: Session,
   look: Look,
   url: string,
-  { key, copy }: ExpectedStaged,
-  { sameBytes, good, error }: WholeRead,
-  decrypted: boolean,
+  { key, content }: ExpectedSingle,
+  { sameBytes, good, error, decrypted, mend }: WholeRead & {
+    readonly decrypted: boolean;
+    readonly mend: string;
+  },
 ): Promise<Level[]> {
   look.read(url, key);
   const right = error === undefined && sameBytes !== false && (!decrypted || good.length > 0);
@@ -74,7 +94,7 @@ async function judge(
     levels.forEach((level) => look.prove({ store: url, key, content: 0, level }));
     return levels;
   }
-  const copies = await copiesOf(session.db, [copy.content]);
+  const copies = await copiesOf(session.db, [content]);
   const remains = remainsOf(copies, { store: url, key });
   const why = error?.message ??
     (sameBytes === false ? "its checksum is another" : "the file in it is another");
@@ -85,7 +105,7 @@ async function judge(
     severity: "damage",
     message: withRemains(`${key} at ${url} is not what was stored (${why})`, remains),
     hint: remains.lost.length === 0
-      ? "Store it again: coldframe check staging --mend"
+      ? `Store it again: ${mend}`
       : "Keep the store as it is, and look for another copy of that file.",
     files: pathsOf(copies),
   });
