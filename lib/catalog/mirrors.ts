@@ -1,6 +1,6 @@
 /** Single files in mirrors: which content of which path is where. When that was proven is in `proofs`. */
 
-import type { Database, RowReader, Statement } from "./database.ts";
+import { type Database, listOf, type RowReader, type Statement } from "./database.ts";
 import { forgetUpload, type NewUpload, type PendingUpload, pendingUploads, startUpload } from "./uploads.ts";
 
 /** An object that is about to be noted: the store has confirmed it. Times in ms since 1970. */
@@ -36,15 +36,28 @@ export interface MirroredObject extends NewMirrored {
   readonly indexed: string | undefined;
 }
 
-const SELECT =
-  `SELECT m.id, m.store, m.key, m.path, m.content, c.sha256, c.size AS file_size, m.mtime, m.mode, m.encrypted,
-          m.size, m.header_size, m.checksum, m.current, m.stored, m.indexed, m.missing
-     FROM mirrored m JOIN contents c ON c.id = m.content`;
+const COLUMNS = {
+  id: "m.id",
+  store: "m.store",
+  key: "m.key",
+  path: "m.path",
+  content: "m.content",
+  sha256: "c.sha256",
+  file_size: "c.size",
+  mtime: "m.mtime",
+  mode: "m.mode",
+  encrypted: "m.encrypted",
+  size: "m.size",
+  header_size: "m.header_size",
+  checksum: "m.checksum",
+  current: "m.current",
+  stored: "m.stored",
+  indexed: "m.indexed",
+  missing: "m.missing",
+};
 
-/** What these columns are called. */
-const NAMES =
-  "id store key path content sha256 file_size mtime mode encrypted size header_size checksum current stored indexed missing"
-    .split(" ");
+const TABLES = "FROM mirrored m JOIN contents c ON c.id = m.content";
+const SELECT = `SELECT ${listOf(COLUMNS)} ${TABLES}`;
 
 function parse(row: RowReader): MirroredObject {
   return {
@@ -79,8 +92,8 @@ const PAGE = 2_000;
 export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
   for (let after = "";;) {
     const page = await db.page(
-      NAMES,
-      `${SELECT} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
+      COLUMNS,
+      `${TABLES} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
       [store, after],
       parse,
     );
