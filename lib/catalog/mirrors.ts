@@ -180,6 +180,18 @@ export interface MirrorFile {
   readonly told: boolean;
 }
 
+const FILE_COLUMNS = {
+  below: "v.path",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+  object: "max(m.id)",
+  told: `coalesce(m.mtime = v.mtime AND NOT EXISTS
+    (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current), 0)`,
+};
+
 /**
  * The current files of a source by path, page by page, and which of them a mirror holds.
  *
@@ -192,12 +204,8 @@ export async function* filesForMirror(
 ): AsyncGenerator<MirrorFile[]> {
   for (let after = "";;) {
     const page = await db.page(
-      ["below", "content", "sha256", "size", "mtime", "mode", "object", "told"],
-      `SELECT v.path AS below, v.content, c.sha256, c.size, v.mtime, v.mode, max(m.id) AS object,
-              coalesce(m.mtime = v.mtime AND NOT EXISTS
-                (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current),
-                0) AS told
-         FROM versions v JOIN contents c ON c.id = v.content
+      FILE_COLUMNS,
+      `FROM versions v JOIN contents c ON c.id = v.content
          LEFT JOIN mirrored m ON m.store = ? AND m.path = ? || v.path AND m.content = v.content
                              AND m.encrypted = ? AND m.missing IS NULL
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ?
