@@ -64,13 +64,17 @@ export async function openLomob(object: RandomAccess, masterKey: string, name: s
   return {
     size: object.size - SALT_SIZE,
     salt,
-    readAt: async (offset, length) => {
+    readAt: async (offset, length, into) => {
       const lead = offset % BLOCK;
       const sealed = await object.readAt(SALT_SIZE + offset - lead, lead + length);
       const counter = counterAt(salt, (offset - lead) / BLOCK);
-      const plain = await crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 128 }, key, sealed);
+      const opened = await crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 128 }, key, sealed);
       release(sealed);
-      return new Uint8Array(plain, lead);
+      const plain = new Uint8Array(opened, lead);
+      if (into === undefined) return plain;
+      into.set(plain);
+      release(plain);
+      return into.subarray(0, length);
     },
   };
 }

@@ -1,7 +1,6 @@
 /** Checking and restoring what lomo-backup stored: nothing is delivered that its hash does not prove. */
 
 import { createHash } from "node:crypto";
-import { release } from "../../bytes.ts";
 import { ColdframeError, hasCode } from "../../errors.ts";
 import { isProven, type LomobAccess, openLomob, SALT_SIZE } from "../../import/lomob.ts";
 import { besideName } from "../../import/names.ts";
@@ -309,7 +308,6 @@ class Reading {
         hash.update(piece);
         await each(piece);
         meter.add(piece.length);
-        release(piece);
       }
     } finally {
       meter.done();

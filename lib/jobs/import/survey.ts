@@ -4,7 +4,6 @@
  */
 
 import { createHash, type Hash } from "node:crypto";
-import { release } from "../../bytes.ts";
 import type { ColdframeError } from "../../errors.ts";
 import { type ImageNode, openImage } from "../../iso/read.ts";
 import type { RandomAccess } from "../../types.ts";
@@ -119,7 +118,6 @@ async function hashAll(
     open = open.filter((span) => span.end > end);
     at = end;
     onBytes(piece.length);
-    release(piece);
   }
   return { whole: whole.digest("hex"), files };
 }
