@@ -55,9 +55,8 @@ const COLUMNS = {
   indexed: "m.indexed",
   missing: "m.missing",
 };
-
-const TABLES = "FROM mirrored m JOIN contents c ON c.id = m.content";
-const SELECT = `SELECT ${listOf(COLUMNS)} ${TABLES}`;
+const FROM = "FROM mirrored m JOIN contents c ON c.id = m.content";
+const SELECT = `SELECT ${listOf(COLUMNS)} ${FROM}`;
 
 function parse(row: RowReader): MirroredObject {
   return {
@@ -93,7 +92,7 @@ export async function* mirroredPages(db: Database, store: string): AsyncGenerato
   for (let after = "";;) {
     const page = await db.page(
       COLUMNS,
-      `${TABLES} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
+      `${FROM} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
       [store, after],
       parse,
     );
