@@ -116,10 +116,16 @@ export class Target {
     const temporary = temporaryFor(path);
     try {
       await this.#ensureFolder(dirname(path));
-      writeWhole(temporary, file, bytes);
-      this.#publishSync(temporary, path);
+      this.#placeSync(file, bytes, temporary, path);
     } catch (error) {
       throw targetError(error, path);
+    }
+  }
+
+  #placeSync(file: WantedFile, bytes: Uint8Array, temporary: string, path: string): void {
+    try {
+      writeWhole(temporary, file, bytes);
+      this.#publishSync(temporary, path);
     } finally {
       rmSync(temporary, { force: true });
     }
@@ -307,7 +313,7 @@ function assertRight(
 ): void {
   if (actualSize === size && actualHash === (sha256 ?? actualHash)) return;
   throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
-    hint: "Run `coldframe check --deep` to see what else is affected.",
+    hint: "Run `coldframe check volumes --deep` to see what else is affected.",
   });
 }
 
