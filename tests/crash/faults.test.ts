@@ -1,12 +1,14 @@
 /** What goes wrong in the middle of a run: it says so or goes round it, and the next one completes. */
 
 import assert from "node:assert/strict";
+import { createClient } from "@libsql/client";
 import { rename } from "node:fs/promises";
 import { test } from "node:test";
 import { contents, put } from "../cli/files.ts";
 import { type User, withUser } from "../cli/harness.ts";
 import type { Operation } from "../servers/s3/routes.ts";
 import { type S3Server, withS3 } from "../servers/s3/server.ts";
+import { okScript, startScript } from "../cli/process.ts";
 import { pseudoRandom } from "../tools.ts";
 
 /** A user whose staging is in a bucket, so that the middle of a run can be seen, and whose volumes go to a disk. */
@@ -123,3 +125,23 @@ test("with a clock that was set back, runs complete and what they stored comes b
     await user.ok("sync", "--cold", disk, "--staging", disk);
     await assertAllBack(user);
   }));
+
+test(
+  "a catalog that another program holds is named, and the next run completes",
+  { timeout: 60_000 },
+  () =>
+    withUser(async (user) => {
+      await put(user, "Photos/a.jpg", pseudoRandom(1000, 1));
+      await okScript(user, "sync", user.path("Photos"));
+      await put(user, "Photos/b.jpg", pseudoRandom(1000, 2));
+      const other = createClient({ url: `file:${user.path("home/catalog.db")}` });
+      const held = await other.transaction("write");
+      const { code, err } = await startScript(user, "sync").ended;
+      await held.rollback();
+      other.close();
+      assert.equal(code, 1, err);
+      assert.match(err, /^Error: catalog .*: another program is using it\n→ Wait for the other run to end/m);
+      await okScript(user, "sync", "--seal");
+      await assertAllBack(user);
+    }),
+);
