@@ -1,6 +1,8 @@
 /** `coldframe init`: make a home, asking on a terminal and taking flags otherwise. */
 
 import type { Command } from "commander";
+import { statSync } from "node:fs";
+import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -88,9 +90,10 @@ async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags)
   const asks = terminal.interactive && flags.yes !== true && flags.json !== true;
   const ask = (question: string, preset: string, check: (answer: string) => void = () => {}) =>
     asks ? askUntilRight(terminal, question, preset, check) : Promise.resolve(preset);
+  const checkFolders = (answer: string) => foldersTyped(answer, terminal).forEach(assertFolder);
   const sources = dirs.length > 0
     ? dirs
-    : splitList(await ask("Folders to protect, separated by commas", ""));
+    : foldersTyped(await ask("Folders to protect, separated by commas", "", checkFolders), terminal);
   const own = "a folder in the home";
   const checkStore = (answer: string) => answer === own || assertStoreUrl(answer);
   const cold = flags.cold ??
@@ -134,8 +137,18 @@ function checkVolumeSize(text: string): void {
   parseVolumeSize(text, "volume size");
 }
 
-function splitList(text: string): string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+/** At a question there is no shell that knows what `~` is. */
+function foldersTyped(text: string, { env }: Terminal): string[] {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return parts.map((part) => resolve(part.replace(/^~(?=$|\/)/, env["HOME"] ?? homedir())));
+}
+
+/** A mistyped folder would be missed for the first time when its photos are. */
+function assertFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new ColdframeError("source-missing", `there is no folder ${path}`, {
+    hint: "Type it again, or nothing: folders can be named later.",
+  });
 }
 
 function storeAnswer(text: string, own: string): string | undefined {
