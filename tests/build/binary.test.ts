@@ -4,11 +4,14 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { before, test } from "node:test";
 import { contents } from "../cli/files.ts";
+import { makeCertificate } from "../servers/certificates.ts";
+import { withMail } from "../servers/mail.ts";
+
 import { type User, withUser } from "../cli/harness.ts";
 import { pseudoRandom, testWith } from "../tools.ts";
 import { startWatch, until } from "../watch/tools.ts";
@@ -121,6 +124,23 @@ for (const { writer, reader } of WAYS) {
   if (enabled) testWith(["qemu-aarch64-static"], name, body, { timeout: 300_000 });
   else test(name, options, body);
 }
+
+test("it sends mail through STARTTLS with a login", options, () =>
+  withMachine(async (machine) => {
+    await machine.run(NATIVE, "init", await photos(machine), "--yes");
+    const home = machine.path("user", ".coldframe");
+    const certificate = await makeCertificate(machine.path("user"));
+    await withMail({ certificate, user: "me", password: "secret" }, async ({ port, received }) => {
+      await writeFile(`${home}/mail-password`, "secret\n", { mode: 0o600 });
+      await appendFile(
+        `${home}/config.toml`,
+        `\n[alerts.mail]\nhost = "localhost"\nport = ${port}\nuser = "me"\nto = "a@b.c"\n` +
+          `password-file = "mail-password"\nca-file = "${certificate.caFile}"\n`,
+      );
+      assert.match(await machine.run(NATIVE, "alert", "test"), /^sent {2}mail to a@b\.c by localhost$/m);
+      assert.deepEqual(received.map(({ user, secure }) => [user, secure]), [["me", true]]);
+    });
+  }));
 
 /** What a watch that rests may take: memory in KiB, and its share of one processor. */
 const RESTING = { memory: 80 * 1024, cpu: 0.005 };
