@@ -20,7 +20,7 @@ import {
   newCommand,
   type StoreFlags,
 } from "../command.ts";
-import { json, line, showError, styled, type Terminal } from "../terminal.ts";
+import { json, line, showError, styled, type Terminal, warn } from "../terminal.ts";
 import { keyAdvice } from "../key-advice.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
@@ -90,10 +90,10 @@ async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags)
   const asks = terminal.interactive && flags.yes !== true && flags.json !== true;
   const ask = (question: string, preset: string, check: (answer: string) => void = () => {}) =>
     asks ? askUntilRight(terminal, question, preset, check) : Promise.resolve(preset);
-  const checkFolders = (answer: string) => foldersTyped(answer, terminal).forEach(assertFolder);
   const sources = dirs.length > 0
     ? dirs
-    : foldersTyped(await ask("Folders to protect, separated by commas", "", checkFolders), terminal);
+    : foldersTyped(await ask("Folders to protect, separated by commas", ""), terminal);
+  sources.filter((path) => !isFolder(path)).forEach((path) => warn(terminal, `${path} is not there yet`));
   const own = "a folder in the home";
   const checkStore = (answer: string) => answer === own || assertStoreUrl(answer);
   const cold = flags.cold ??
@@ -143,12 +143,9 @@ function foldersTyped(text: string, { env }: Terminal): string[] {
   return parts.map((part) => resolve(part.replace(/^~(?=$|\/)/, env["HOME"] ?? homedir())));
 }
 
-/** A mistyped folder would be missed for the first time when its photos are. */
-function assertFolder(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
-  throw new ColdframeError("source-missing", `there is no folder ${path}`, {
-    hint: "Type it again, or nothing: folders can be named later.",
-  });
+/** A mistyped folder would be missed for the first time when its photos are; a disk may just be unplugged. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function storeAnswer(text: string, own: string): string | undefined {
