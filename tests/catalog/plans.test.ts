@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { type Client, createClient } from "@libsql/client";
 import { openCatalog } from "../../lib/catalog/catalog.ts";
 import { Database } from "../../lib/catalog/database.ts";
-import { placesOf, totals, versionPages } from "../../lib/catalog/look.ts";
+import { listFolders, placesOf, totals, versionPages } from "../../lib/catalog/look.ts";
 import { markStaged, startStaging } from "../../lib/catalog/staged.ts";
 import { confirmedParts, findUpload, noteMade, notePart } from "../../lib/catalog/uploads.ts";
 import { distrustContent, endVersions, knownVersions, recordHashed } from "../../lib/catalog/versions.ts";
@@ -71,6 +71,7 @@ const HOT: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   "a page of versions": (db) => versionPages(db).next(),
   "a page of all versions": (db) => versionPages(db, { all: true }).next(),
   "a page of versions with a text in their paths": (db) => versionPages(db, { containing: ["IMG_1"] }).next(),
+  "the files of every folder": (db) => listFolders(db),
   "noting hashed files": (db) => recordHashed(db, 1, [FILE], 0),
   "ending versions": (db) => endVersions(db, [1], "gone", 0),
   "distrusting a content": (db) => db.write([distrustContent("box", FILE.sha256)]),
