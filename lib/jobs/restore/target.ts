@@ -8,12 +8,12 @@ import {
   closeSync,
   createReadStream,
   fchmodSync,
-  futimesSync,
   linkSync,
   openSync,
   renameSync,
   rmSync,
   type Stats,
+  utimesSync,
   writeSync,
 } from "node:fs";
 import {
@@ -116,10 +116,16 @@ export class Target {
     const temporary = temporaryFor(path);
     try {
       await this.#ensureFolder(dirname(path));
-      writeWhole(temporary, file, bytes);
-      this.#publishSync(temporary, path);
+      this.#placeSync(temporary, path, file, bytes);
     } catch (error) {
       throw targetError(error, path);
+    }
+  }
+
+  #placeSync(temporary: string, path: string, file: WantedFile, bytes: Uint8Array): void {
+    try {
+      writeWhole(temporary, file, bytes);
+      this.#publishSync(temporary, path);
     } finally {
       rmSync(temporary, { force: true });
     }
@@ -314,10 +320,10 @@ function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
     fchmodSync(fd, mode & 0o777);
-    futimesSync(fd, mtime / 1000, mtime / 1000);
   } finally {
     closeSync(fd);
   }
+  utimesSync(path, mtime / 1000, mtime / 1000); // Deno's futimes loses a millisecond of some times
 }
 
 /** What stands at a path itself, links not followed; undefined for nothing. */
