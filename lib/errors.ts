@@ -35,6 +35,7 @@ export type ErrorCode =
   | "object-archived" // the object must be thawed before it can be read
   | "upload-gone" // the store forgot an unfinished upload
   | "exists" // a local file is already there
+  | "tool-missing" // a program from outside is needed and not installed
   | "cost" // the price was not agreed to, or is above what the user allows
   | "nothing-found" // a pattern matched nothing
   | "alert" // a message could not be sent

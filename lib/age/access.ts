@@ -3,7 +3,7 @@
 import { type Bytes, release } from "../bytes.ts";
 import { ColdframeError } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
-import { readHeader, type Unlock } from "./header.ts";
+import { type OpenedHeader, readHeader, type Unlock } from "./header.ts";
 import { CHUNK_SIZE, type CipherRange, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
 
 /** A decrypted chunk, kept for small reads that follow each other. */
@@ -27,7 +27,15 @@ export async function decryptAccess(
   unlock: Unlock,
   name = "age file",
 ): Promise<RandomAccess> {
-  const { fileKey, headerSize } = await readHeader(file, unlock, name);
+  return await openedAccess(file, await readHeader(file, unlock, name), name);
+}
+
+/** `decryptAccess` for who knows the file key, as the box does that is about to store the file. */
+export async function openedAccess(
+  file: RandomAccess,
+  { fileKey, headerSize }: OpenedHeader,
+  name = "age file",
+): Promise<RandomAccess> {
   const size = plainSize(file.size - headerSize, name);
   const key = await PayloadKey.derive(fileKey, await readExactly(file, headerSize, NONCE_SIZE, name), name);
   const access = new DecryptedAccess(file, headerSize, key, size);

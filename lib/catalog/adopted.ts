@@ -1,4 +1,4 @@
-/** Volumes that another tool stored, as they are taken into the catalog. */
+/** What another tool stored, as it is taken into the catalog. */
 
 import type { Database } from "./database.ts";
 
@@ -42,4 +42,15 @@ export async function waitingAmong(
     (row) => ({ contents: row.int("contents"), bytes: row.int("bytes") }),
   );
   return found ?? { contents: 0, bytes: 0 };
+}
+
+/** The id of a content, which is made known if it was not. */
+export async function contentId(db: Database, sha256: string, size: number): Promise<number> {
+  await db.write([{
+    sql: "INSERT INTO contents (sha256, size) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING",
+    args: [sha256, size],
+  }]);
+  const id = await db.first("SELECT id FROM contents WHERE sha256 = ?", [sha256], (row) => row.int("id"));
+  if (id === undefined) throw new Error(`the content ${sha256} was written down but is not there`);
+  return id;
 }

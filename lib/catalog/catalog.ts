@@ -101,6 +101,13 @@ export function getMeta(db: Database, key: string): Promise<string | undefined> 
   return db.first("SELECT value FROM meta WHERE key = ?", [key], (row) => row.text("value"));
 }
 
+/** Sets a value of the `meta` table. */
+export async function setMeta(db: Database, key: string, value: string): Promise<void> {
+  const sql =
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+  await db.write([{ sql, args: [key, value] }]);
+}
+
 /** SQLite's own check of the file; the problems it names, none when it is sound. */
 export async function integrityProblems(db: Database): Promise<string[]> {
   const lines = await db.all("PRAGMA integrity_check(20)", [], (row) => row.text("integrity_check"));

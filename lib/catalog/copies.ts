@@ -1,6 +1,7 @@
 /** Where contents can be had: what remains when one copy is lost, and which files that touches. */
 
 import type { Database } from "./database.ts";
+import { mirrorCopies } from "./mirrors.ts";
 
 /** A content with its names and its places. */
 export interface ContentCopies {
@@ -16,6 +17,8 @@ export interface ContentCopies {
   readonly staged: readonly { readonly store: string; readonly key: string }[];
   /** Names of the stored volumes that hold it. */
   readonly volumes: readonly string[];
+  /** Objects in mirrors. */
+  readonly mirrors: readonly { readonly store: string; readonly key: string }[];
 }
 
 const PAGE = 2_000;
@@ -37,11 +40,13 @@ async function pageOf(db: Database, contents: readonly number[]): Promise<Conten
     [json],
     (row) => ({ content: row.int("id"), sha256: row.text("sha256"), size: row.int("size") }),
   );
-  const [names, staged, volumes] = await Promise.all([
+  const [names, staged, volumes, mirrored] = await Promise.all([
     pathsOf(db, json),
     stagedOf(db, json),
     volumesOf(db, json),
+    mirrorCopies(db, contents),
   ]);
+  const mirrors = Map.groupBy(mirrored, ({ content }) => content);
   return rows.map((row) => {
     const all = names.get(row.content) ?? [];
     const current = all.filter(({ current }) => current);
@@ -51,6 +56,7 @@ async function pageOf(db: Database, contents: readonly number[]): Promise<Conten
       inSource: current.length > 0,
       staged: staged.get(row.content) ?? [],
       volumes: (volumes.get(row.content) ?? []).map(({ name }) => name),
+      mirrors: (mirrors.get(row.content) ?? []).map(({ store, key }) => ({ store, key })),
     };
   });
 }

@@ -25,6 +25,8 @@ export const COPIED_TABLES: readonly (readonly [table: string, ...key: string[]]
   ["thaws", "id"],
   ["proofs", "store", "key", "content", "level"],
   ["findings", "id"],
+  ["told", "finding"],
+  ["notices", "id"],
   ["runs", "id"],
 ];
 

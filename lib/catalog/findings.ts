@@ -4,7 +4,7 @@
  * open, and what it no longer finds is closed.
  */
 
-import type { Database, Statement } from "./database.ts";
+import type { Database, RowReader, Statement } from "./database.ts";
 
 /** `damage` is a copy lost or bad, which ends a check with exit code 4; a `warning` may become so. */
 export type FindingSeverity = "damage" | "warning";
@@ -72,23 +72,33 @@ export async function openFindings(db: Database, scope?: string): Promise<Findin
   return await db.all(
     `SELECT * FROM findings WHERE closed IS NULL ${where} ORDER BY opened, id`,
     args,
-    (row) => ({
-      id: row.int("id"),
-      scope: row.text("scope"),
-      name: row.text("name"),
-      kind: row.text("kind"),
-      severity: row.text("severity") === "damage" ? "damage" : "warning",
-      message: row.text("message"),
-      hint: row.optionalText("hint"),
-      files: textsOf(row.text("files")),
-      opened: row.int("opened"),
-      seen: row.int("seen"),
-      closed: row.optionalInt("closed"),
-    }),
+    parseFinding,
   );
+}
+
+/** A row of `findings`. */
+export function parseFinding(row: RowReader): Finding {
+  return {
+    id: row.int("id"),
+    scope: row.text("scope"),
+    name: row.text("name"),
+    kind: row.text("kind"),
+    severity: row.text("severity") === "damage" ? "damage" : "warning",
+    message: row.text("message"),
+    hint: row.optionalText("hint"),
+    files: textsOf(row.text("files")),
+    opened: row.int("opened"),
+    seen: row.int("seen"),
+    closed: row.optionalInt("closed"),
+  };
 }
 
 function textsOf(json: string): string[] {
   const value: unknown = JSON.parse(json);
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+/** What was wrong and is not any more, since a moment; the latest first. */
+export function closedFindings(db: Database, since: number): Promise<Finding[]> {
+  return db.all("SELECT * FROM findings WHERE closed >= ? ORDER BY closed DESC, id", [since], parseFinding);
 }

@@ -1,6 +1,8 @@
 /** Reading the catalog for people: what is where. Large answers come page by page. */
 
-import type { Database, RowReader } from "./database.ts";
+import { Buffer } from "node:buffer";
+import { utf8 } from "../bytes.ts";
+import { type Database, listOf, type RowReader } from "./database.ts";
 import { mirrorCopies } from "./mirrors.ts";
 import { type ForeignCipher, parseCipher } from "./volumes.ts";
 
@@ -24,14 +26,28 @@ export interface VersionRow {
   /** The name of the stored volume that holds it. */
   readonly volume: string | undefined;
   readonly staged: boolean;
+  readonly mirrored: boolean;
 }
 
 const PAGE = 2_000;
 
-const VERSION_COLUMNS =
-  `v.id, v.source, v.path AS below, s.name || '/' || v.path AS path, v.content, c.sha256, c.size, v.mtime, v.mode,
-  v.seen, v.ended, v.ending, p.name AS volume,
-  EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id) AS staged`;
+const VERSION_COLUMNS = {
+  id: "v.id",
+  source: "v.source",
+  below: "v.path",
+  path: "s.name || '/' || v.path",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+  seen: "v.seen",
+  ended: "v.ended",
+  ending: "v.ending",
+  volume: "p.name",
+  staged: "EXISTS (SELECT 1 FROM staged g WHERE g.content = c.id)",
+  mirrored: "EXISTS (SELECT 1 FROM mirrored m WHERE m.content = c.id AND m.missing IS NULL)",
+};
 
 const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
   LEFT JOIN volumes p ON p.id = c.volume`;
@@ -52,6 +68,7 @@ function parseVersion(row: RowReader): VersionRow {
     ending: row.optionalText("ending"),
     volume: row.optionalText("volume"),
     staged: row.int("staged") === 1,
+    mirrored: row.int("mirrored") === 1,
   };
 }
 
@@ -63,7 +80,11 @@ export interface VersionFilter {
   readonly pending?: boolean;
   /** Only contents of at least that many bytes. */
   readonly minSize?: number;
+  /** Only paths with one of these texts in them: SQLite passes over a million others in a moment. */
+  readonly containing?: readonly string[];
 }
+
+const CONTAINING = "EXISTS (SELECT 1 FROM json_each(?) t WHERE instr(s.name || '/' || v.path, t.value) > 0)";
 
 /** Versions by source and path, the older first where a path has several; a page at a time. */
 export async function* versionPages(db: Database, filter: VersionFilter = {}): AsyncGenerator<VersionRow[]> {
@@ -72,13 +93,17 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     ...(filter.all === true ? [] : ["v.ended IS NULL"]),
     ...(filter.pending === true ? ["c.volume IS NULL", "s.archived = 1"] : []),
     ...(filter.minSize === undefined ? [] : ["c.size >= ?"]),
+    ...(filter.containing === undefined ? [] : [CONTAINING]),
   ];
-  const sql = `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+  const from = `FROM ${VERSION_TABLES}
                 WHERE ${conditions.join(" AND ")} ORDER BY v.source, v.path, v.id LIMIT ${PAGE}`;
+  const rest = [
+    ...(filter.minSize === undefined ? [] : [filter.minSize]),
+    ...(filter.containing === undefined ? [] : [JSON.stringify(filter.containing)]),
+  ];
   let after: [source: number, path: string, id: number] = [0, "", 0];
   for (;;) {
-    const args = filter.minSize === undefined ? after : [...after, filter.minSize];
-    const page = await db.all(sql, args, parseVersion);
+    const page = await db.page(VERSION_COLUMNS, from, [...after, ...rest], parseVersion);
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -89,7 +114,7 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
 /** Versions by their ids, in the order of their paths. */
 export function versionsById(db: Database, ids: readonly number[]): Promise<VersionRow[]> {
   return db.all(
-    `SELECT ${VERSION_COLUMNS} FROM ${VERSION_TABLES}
+    `SELECT ${listOf(VERSION_COLUMNS)} FROM ${VERSION_TABLES}
       WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
     [JSON.stringify(ids)],
     parseVersion,
@@ -105,17 +130,41 @@ export interface FolderRow {
 }
 
 /** Folders that hold current files, by path. */
-export function listFolders(db: Database): Promise<FolderRow[]> {
-  // rtrim(path, <all its characters but '/'>) leaves the folder with its slash
-  return db.all(
-    `SELECT rtrim(s.name || '/' || rtrim(v.path, replace(v.path, '/', '')), '/') AS folder,
-            count(*) AS files, sum(c.size) AS bytes
-       FROM versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
-      WHERE v.ended IS NULL GROUP BY folder ORDER BY folder`,
-    [],
-    (row) => ({ path: row.text("folder"), files: row.int("files"), bytes: row.int("bytes") }),
-  );
+export async function listFolders(db: Database): Promise<FolderRow[]> {
+  const folders = new Map<string, { path: string; files: number; bytes: number }>();
+  for await (const page of currentFiles(db)) {
+    for (const { source, below, size } of page) {
+      const path = `${source}/${below}`.replace(/\/[^/]*$/, "");
+      const folder = folders.get(path) ?? { path, files: 0, bytes: 0 };
+      folder.files++;
+      folder.bytes += size;
+      folders.set(path, folder);
+    }
+  }
+  return [...folders.values()].sort((a, b) => Buffer.compare(utf8(a.path), utf8(b.path)));
 }
+
+/** In the order of their index: to group a million paths in SQL is to sort them first, which takes longer. */
+async function* currentFiles(
+  db: Database,
+): AsyncGenerator<{ source: string; below: string; size: number }[]> {
+  const from = `FROM versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
+                WHERE v.ended IS NULL AND (v.source, v.path) > (?, ?) ORDER BY v.source, v.path LIMIT ${PAGE}`;
+  for (let after: [number, string] = [0, ""];;) {
+    const page = await db.page(FILE_COLUMNS, from, after, (row) => ({
+      id: row.int("id"),
+      source: row.text("source"),
+      below: row.text("below"),
+      size: row.int("size"),
+    }));
+    yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = [last.id, last.below];
+  }
+}
+
+const FILE_COLUMNS = { id: "s.id", source: "s.name", below: "v.path", size: "c.size" };
 
 /** A staged object with a path of its content. */
 export interface StagedRow {
@@ -234,7 +283,10 @@ export type Place =
     readonly encrypted: boolean;
   };
 
-/** Every place of these contents: staged ones, then mirrors, then volumes. */
+/**
+ * Every place of these contents: staged ones, then mirrors, then volumes, those that are known to be damaged
+ * last.
+ */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
   const places: Place[] = [];
   for (let start = 0; start < contents.length; start += PAGE) {
@@ -259,8 +311,9 @@ async function placesOfPage(db: Database, contents: readonly number[]): Promise<
   const volumes = await db.all(
     `SELECT f.content, p.store, p.key, p.object_size, p.name, p.cipher, min(f.offset) AS offset
        FROM volume_files f JOIN volumes p ON p.id = f.volume
-      WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL AND p.state = 'stored'
-      GROUP BY f.content, p.id`,
+      WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL
+        AND p.state IN ('stored', 'damaged')
+      GROUP BY f.content, p.id ORDER BY p.state DESC, p.id`,
     [json],
     (row): Place => ({
       kind: "volume",

@@ -1,10 +1,7 @@
-/** Single files in mirrors: which content of which path is where, and when that was last proven. */
+/** Single files in mirrors: which content of which path is where. When that was proven is in `proofs`. */
 
-import type { Database, RowReader, Statement } from "./database.ts";
+import { type Database, listOf, type RowReader, type Statement } from "./database.ts";
 import { forgetUpload, type NewUpload, type PendingUpload, pendingUploads, startUpload } from "./uploads.ts";
-
-/** What a look at an object has proven; docs/FORMAT.md, "Words for what a check proves". */
-export type ProofLevel = "listed" | "checksummed" | "read back" | "restored";
 
 /** An object that is about to be noted: the store has confirmed it. Times in ms since 1970. */
 export interface NewMirrored {
@@ -24,7 +21,6 @@ export interface NewMirrored {
   /** When the file was found to have become this content. */
   readonly current: number;
   readonly stored: number;
-  readonly proven: ProofLevel;
 }
 
 /** A row of `mirrored`, with what its file is. */
@@ -34,17 +30,33 @@ export interface MirroredObject extends NewMirrored {
   readonly sha256: string;
   /** Bytes of the file. */
   readonly fileSize: number;
-  readonly provenAt: number;
   /** Since when it is known to be gone, or not ours any more; undefined while it is there. */
   readonly missing: number | undefined;
   /** Key of the index object that names it. */
   readonly indexed: string | undefined;
 }
 
-const SELECT =
-  `SELECT m.id, m.store, m.key, m.path, m.content, c.sha256, c.size AS file_size, m.mtime, m.mode, m.encrypted,
-          m.size, m.header_size, m.checksum, m.current, m.stored, m.indexed, m.proven, m.proven_at, m.missing
-     FROM mirrored m JOIN contents c ON c.id = m.content`;
+const COLUMNS = {
+  id: "m.id",
+  store: "m.store",
+  key: "m.key",
+  path: "m.path",
+  content: "m.content",
+  sha256: "c.sha256",
+  file_size: "c.size",
+  mtime: "m.mtime",
+  mode: "m.mode",
+  encrypted: "m.encrypted",
+  size: "m.size",
+  header_size: "m.header_size",
+  checksum: "m.checksum",
+  current: "m.current",
+  stored: "m.stored",
+  indexed: "m.indexed",
+  missing: "m.missing",
+};
+const FROM = "FROM mirrored m JOIN contents c ON c.id = m.content";
+const SELECT = `SELECT ${listOf(COLUMNS)} ${FROM}`;
 
 function parse(row: RowReader): MirroredObject {
   return {
@@ -64,14 +76,8 @@ function parse(row: RowReader): MirroredObject {
     current: row.int("current"),
     stored: row.int("stored"),
     indexed: row.optionalText("indexed"),
-    proven: levelOf(row.text("proven")),
-    provenAt: row.int("proven_at"),
     missing: row.optionalInt("missing"),
   };
-}
-
-function levelOf(text: string): ProofLevel {
-  return text === "checksummed" || text === "read back" || text === "restored" ? text : "listed";
 }
 
 /** A key as a disk sees it that tells neither upper from lower case nor é in one from é in two characters. */
@@ -84,8 +90,9 @@ const PAGE = 2_000;
 /** Every object of a mirror that was ever stored, by key (in the order of its UTF-8 bytes), page by page. */
 export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
   for (let after = "";;) {
-    const page = await db.all(
-      `${SELECT} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
+    const page = await db.page(
+      COLUMNS,
+      `${FROM} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
       [store, after],
       parse,
     );
@@ -96,11 +103,11 @@ export async function* mirroredPages(db: Database, store: string): AsyncGenerato
   }
 }
 
-/** Where these contents are in mirrors, the copies that were proven last first. Missing ones are left out. */
+/** Where these contents are in mirrors, the newest copies first. Missing ones are left out. */
 export function mirrorCopies(db: Database, contents: readonly number[]): Promise<MirroredObject[]> {
   return db.all(
     `${SELECT} WHERE m.content IN (SELECT value FROM json_each(?)) AND m.missing IS NULL
-      ORDER BY m.content, m.proven_at DESC, m.id`,
+      ORDER BY m.content, m.stored DESC, m.id`,
     [JSON.stringify(contents)],
     parse,
   );
@@ -123,17 +130,11 @@ export async function noteIndexed(db: Database, ids: readonly number[], index: s
   }]);
 }
 
-/** Says what a look at these objects has proven. */
-export async function noteProven(
-  db: Database,
-  ids: readonly number[],
-  level: ProofLevel,
-  at: number,
-): Promise<void> {
+/** Says that these objects are there after all. */
+export async function noteFound(db: Database, ids: readonly number[]): Promise<void> {
   await db.write([{
-    sql: `UPDATE mirrored SET proven = ?, proven_at = ?, missing = NULL
-           WHERE id IN (SELECT value FROM json_each(?))`,
-    args: [level, at, JSON.stringify(ids)],
+    sql: "UPDATE mirrored SET missing = NULL WHERE id IN (SELECT value FROM json_each(?))",
+    args: [JSON.stringify(ids)],
   }]);
 }
 
@@ -144,6 +145,17 @@ export async function noteMissing(db: Database, ids: readonly number[], at: numb
            WHERE missing IS NULL AND id IN (SELECT value FROM json_each(?))`,
     args: [at, JSON.stringify(ids)],
   }]);
+}
+
+/** Objects of a mirror that are missing, and whose version of the path no other object holds. */
+export function lostForGood(db: Database, store: string): Promise<MirroredObject[]> {
+  return db.all(
+    `${SELECT} WHERE m.store = ? AND m.missing IS NOT NULL AND NOT EXISTS
+       (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.content = m.content
+                                   AND n.missing IS NULL) ORDER BY m.key`,
+    [store],
+    parse,
+  );
 }
 
 /** The stores that hold something mirrored. */
@@ -167,6 +179,18 @@ export interface MirrorFile {
   readonly told: boolean;
 }
 
+const FILE_COLUMNS = {
+  below: "v.path",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+  object: "max(m.id)",
+  told: `coalesce(m.mtime = v.mtime AND NOT EXISTS
+    (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current), 0)`,
+};
+
 /**
  * The current files of a source by path, page by page, and which of them a mirror holds.
  *
@@ -178,12 +202,9 @@ export async function* filesForMirror(
   mirror: { readonly store: string; readonly prefix: string; readonly encrypted: boolean },
 ): AsyncGenerator<MirrorFile[]> {
   for (let after = "";;) {
-    const page = await db.all(
-      `SELECT v.path AS below, v.content, c.sha256, c.size, v.mtime, v.mode, max(m.id) AS object,
-              coalesce(m.mtime = v.mtime AND NOT EXISTS
-                (SELECT 1 FROM mirrored n WHERE n.store = m.store AND n.path = m.path AND n.current > m.current),
-                0) AS told
-         FROM versions v JOIN contents c ON c.id = v.content
+    const page = await db.page(
+      FILE_COLUMNS,
+      `FROM versions v JOIN contents c ON c.id = v.content
          LEFT JOIN mirrored m ON m.store = ? AND m.path = ? || v.path AND m.content = v.content
                              AND m.encrypted = ? AND m.missing IS NULL
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ?
@@ -214,7 +235,10 @@ export async function noteCurrent(
   at: number,
 ): Promise<void> {
   await db.write(objects.map(({ id, mtime, mode }) => ({
-    sql: "UPDATE mirrored SET mtime = ?, mode = ?, current = ?, indexed = NULL WHERE id = ?",
+    sql: `UPDATE mirrored SET mtime = ?, mode = ?, indexed = NULL,
+            current = (SELECT max(?, max(o.current) + 1) FROM mirrored o
+                        WHERE o.store = mirrored.store AND o.path = mirrored.path)
+          WHERE id = ?`,
     args: [mtime, mode, at, id],
   })));
 }
@@ -273,17 +297,22 @@ export async function markMirrored(
   ]));
 }
 
-/** An object that was lost and is stored again takes the row it had. */
+/**
+ * An object that was lost and is stored again takes the row it had. The latest version of a path is so by its
+ * `current`, also where the clock went back (a Pi has none of its own).
+ */
 function addMirrored(object: NewMirrored): Statement {
   return {
     sql: `INSERT INTO mirrored (store, key, folded, path, content, mtime, mode, encrypted, size, header_size,
-                                checksum, current, stored, proven, proven_at)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                checksum, current, stored)
+          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+                  max(?12, (SELECT coalesce(max(o.current) + 1, 0) FROM mirrored o WHERE o.store = ?1 AND o.path = ?4)),
+                  ?13)
           ON CONFLICT (store, key) DO UPDATE SET
             path = excluded.path, content = excluded.content, mtime = excluded.mtime, mode = excluded.mode,
             encrypted = excluded.encrypted, size = excluded.size, header_size = excluded.header_size,
             checksum = excluded.checksum, current = excluded.current, stored = excluded.stored,
-            indexed = NULL, proven = excluded.proven, proven_at = excluded.proven_at, missing = NULL`,
+            indexed = NULL, missing = NULL`,
     args: [
       object.store,
       object.key,
@@ -297,8 +326,6 @@ function addMirrored(object: NewMirrored): Statement {
       object.headerSize,
       object.checksum,
       object.current,
-      object.stored,
-      object.proven,
       object.stored,
     ],
   };

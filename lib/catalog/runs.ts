@@ -57,6 +57,12 @@ export async function latestSuccesses(db: Database, box: string): Promise<Readon
   return new Map(rows);
 }
 
+/** When a box first ran anything, in ms since 1970; undefined before. */
+export async function firstRun(db: Database, box: string): Promise<number | undefined> {
+  const sql = "SELECT min(started) AS first FROM runs WHERE box = ?";
+  return await db.first(sql, [box], (row) => row.optionalInt("first"));
+}
+
 /** A stored snapshot of the catalog. */
 export interface Snapshot {
   readonly store: string;
@@ -122,4 +128,28 @@ export async function bytesReadSince(db: Database, since: number): Promise<numbe
     (row) => row.int("bytes"),
   );
   return sum ?? 0;
+}
+
+/** A check that was made. */
+export interface CheckRun {
+  readonly job: string;
+  readonly started: number;
+  readonly outcome: string | undefined;
+  /** How many copies it found damaged or gone; undefined where it did not come so far. */
+  readonly damage: number | undefined;
+}
+
+/** The checks of all boxes since a moment, oldest first. */
+export function checkRuns(db: Database, since: number): Promise<CheckRun[]> {
+  return db.all(
+    `SELECT job, started, outcome, summary ->> 'damage' AS damage FROM runs
+      WHERE job LIKE 'check %' AND started >= ? ORDER BY started, id`,
+    [since],
+    (row) => ({
+      job: row.text("job"),
+      started: row.int("started"),
+      outcome: row.optionalText("outcome"),
+      damage: row.optionalInt("damage"),
+    }),
+  );
 }

@@ -47,7 +47,8 @@ const INITIAL = [
      CHECK ((ended IS NULL) = (ending IS NULL))
    ) STRICT`,
   `CREATE UNIQUE INDEX versions_current ON versions (source, path) WHERE ended IS NULL`,
-  `CREATE INDEX versions_content ON versions (content)`,
+  // `ended` beside it answers "is any of them current?" for a million contents without a look at the rows.
+  `CREATE INDEX versions_content ON versions (content, ended)`,
   `CREATE INDEX versions_path ON versions (source, path)`,
   `CREATE INDEX versions_unlisted ON versions (content) WHERE manifest IS NULL`,
   // Folders that hold no file. A row never changes but for its last two columns.
@@ -65,7 +66,7 @@ const INITIAL = [
   `CREATE TABLE volumes (
      id INTEGER PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
-     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored', 'damaged')),
+     state TEXT NOT NULL CHECK (state IN ('planned', 'packed', 'stored', 'damaged', 'lost')),
      box TEXT NOT NULL,              -- the machine that builds it
      store TEXT NOT NULL,            -- URL of the store, or the folder of a packed file
      key TEXT NOT NULL,              -- object key, or file name
@@ -122,10 +123,8 @@ const INITIAL = [
      header_size INTEGER NOT NULL,   -- age header; 0 for a plain object
      checksum TEXT NOT NULL,         -- of the object, as in lib/store/checksum.ts
      current INTEGER NOT NULL,       -- when the file was last found to have become this content
-     stored INTEGER NOT NULL,        -- when the store confirmed the object
+     stored INTEGER NOT NULL,        -- when the store confirmed the object, by its checksum
      indexed TEXT,                   -- key of the index object that says all this; NULL if none does yet
-     proven TEXT NOT NULL CHECK (proven IN ('listed', 'checksummed', 'read back', 'restored')),
-     proven_at INTEGER NOT NULL,
      missing INTEGER,                -- since when it is known to be gone from the store, or not ours any more
      UNIQUE (store, key),
      UNIQUE (store, folded)
@@ -237,6 +236,33 @@ const INITIAL = [
      closed INTEGER
    ) STRICT`,
   `CREATE UNIQUE INDEX findings_open ON findings (scope, name) WHERE closed IS NULL`,
+  // Which findings people were told of. No row: not told of it yet.
+  `CREATE TABLE told (
+     finding INTEGER PRIMARY KEY REFERENCES findings (id),
+     severity TEXT NOT NULL,         -- what it was when they were told last
+     last INTEGER NOT NULL,          -- when they were told last, or reminded
+     closed INTEGER                  -- when they were told that it is over
+   ) STRICT`,
+  // Messages to people, one row per channel: waiting until sent or dropped.
+  `CREATE TABLE notices (
+     id INTEGER PRIMARY KEY,
+     message TEXT NOT NULL,          -- names the message, the same on every channel
+     channel TEXT NOT NULL,
+     box TEXT NOT NULL,              -- the machine that sends it
+     kind TEXT NOT NULL,
+     urgency TEXT NOT NULL,
+     made INTEGER NOT NULL,
+     subject TEXT NOT NULL,
+     body TEXT NOT NULL,
+     problems TEXT NOT NULL,         -- JSON
+     attempts INTEGER NOT NULL DEFAULT 0,
+     tried INTEGER,                  -- the last attempt
+     error TEXT,                     -- what came of it
+     sent INTEGER,
+     dropped INTEGER,                -- when it was given up: too old, or a newer one says the same
+     UNIQUE (message, channel)
+   ) STRICT`,
+  `CREATE INDEX notices_waiting ON notices (box, channel) WHERE sent IS NULL AND dropped IS NULL`,
   `CREATE TABLE runs (
      id INTEGER PRIMARY KEY,
      box TEXT NOT NULL,

@@ -154,6 +154,15 @@ export function pendingUploads(db: Database, box: string): Promise<PendingUpload
   return db.all(`SELECT ${COLUMNS} FROM uploads WHERE box = ? ORDER BY id`, [box], parse);
 }
 
+/** Unfinished uploads to a staging store, of every box that shares the catalog, oldest first. */
+export function stagingUploads(db: Database, store: string): Promise<PendingUpload[]> {
+  return db.all(
+    `SELECT ${COLUMNS} FROM uploads WHERE store = ? AND content IS NOT NULL AND path IS NULL ORDER BY id`,
+    [store],
+    parse,
+  );
+}
+
 /** Uploads of every box that shares the catalog, oldest first. */
 export function allUploads(db: Database): Promise<PendingUpload[]> {
   return db.all(`SELECT ${COLUMNS} FROM uploads ORDER BY id`, [], parse);
@@ -177,6 +186,29 @@ export function needlessUploads(db: Database, box: string): Promise<PendingUploa
       WHERE box = ? AND path IS NULL AND content IN (SELECT id FROM contents WHERE volume IS NOT NULL) ORDER BY id`,
     [box],
     parse,
+  );
+}
+
+/** An upload to staging, and what its object holds. */
+export interface StrandedUpload extends PendingUpload {
+  readonly content: number;
+  readonly sha256: string;
+}
+
+/**
+ * Uploads of this box to staging whose contents no file of it holds any more, so that their bytes cannot be
+ * made again. Those that are needless are not among them.
+ */
+export function strandedUploads(db: Database, box: string, store: string): Promise<StrandedUpload[]> {
+  return db.all(
+    `SELECT ${COLUMNS}, (SELECT sha256 FROM contents c WHERE c.id = uploads.content) AS sha256 FROM uploads
+      WHERE box = ?1 AND store = ?2 AND path IS NULL
+        AND content IN (SELECT id FROM contents WHERE volume IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM versions v JOIN sources s ON s.id = v.source
+                         WHERE v.content = uploads.content AND v.ended IS NULL AND s.box = ?1)
+      ORDER BY id`,
+    [box, store],
+    (row) => ({ ...parse(row), content: row.int("content"), sha256: row.text("sha256") }),
   );
 }
 

@@ -34,9 +34,9 @@ const PAGE = 5_000;
 /** The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time. */
 export async function* knownVersions(db: Database, source: number): AsyncGenerator<KnownVersion[]> {
   for (let after = "";;) {
-    const page = await db.all(
-      `SELECT v.id, v.path, c.size, v.mtime, v.ctime, v.inode, c.sha256
-         FROM versions v JOIN contents c ON c.id = v.content
+    const page = await db.page(
+      KNOWN_COLUMNS,
+      `FROM versions v JOIN contents c ON c.id = v.content
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ORDER BY v.path LIMIT ${PAGE}`,
       [source, after],
       parseKnown,
@@ -47,6 +47,16 @@ export async function* knownVersions(db: Database, source: number): AsyncGenerat
     after = last.path;
   }
 }
+
+const KNOWN_COLUMNS = {
+  id: "v.id",
+  path: "v.path",
+  size: "c.size",
+  mtime: "v.mtime",
+  ctime: "v.ctime",
+  inode: "v.inode",
+  sha256: "c.sha256",
+};
 
 function parseKnown(row: RowReader): KnownVersion {
   return {

@@ -1,5 +1,7 @@
 /** Volumes: what waits for one, what is planned, what is stored. */
 
+import { Buffer } from "node:buffer";
+import { utf8 } from "../bytes.ts";
 import { ColdframeError } from "../errors.ts";
 import type { Database, RowReader, Statement } from "./database.ts";
 import { type FolderRow, listFolders, unlistedFolders, unlistFolders } from "./folders.ts";
@@ -78,7 +80,8 @@ export interface NewVolume {
 /** A row of `volumes`. */
 export interface Volume extends Omit<NewVolume, "state"> {
   readonly id: number;
-  readonly state: "planned" | "packed" | "stored" | "damaged";
+  /** `damaged`: nothing counts as safe in it any more, though some of it may still be read. `lost`: given up. */
+  readonly state: "planned" | "packed" | "stored" | "damaged" | "lost";
   readonly stored: number | undefined;
   readonly checksum: string | undefined;
   /** What is known of the object that holds its manifest. */
@@ -97,12 +100,13 @@ export interface PlannedFile extends VolumeFile {
 const COLUMNS = `id, name, state, box, store, key, created, stored, image_size, object_size, header_size,
   cipher, checksum, file_sha256, manifest_size, manifest_checksum, udf, files, oldest, newest`;
 
+const STATES = ["planned", "packed", "stored", "damaged", "lost"] as const;
+
 function parseVolume(row: RowReader): Volume {
-  const state = row.text("state");
   return {
     id: row.int("id"),
     name: row.text("name"),
-    state: state === "stored" || state === "packed" || state === "damaged" ? state : "planned",
+    state: STATES.find((state) => state === row.text("state")) ?? "planned",
     box: row.text("box"),
     store: row.text("store"),
     key: row.text("key"),
@@ -141,29 +145,73 @@ export function waitingFiles(
   box: string,
   alsoIn: "packed" | "none" = "none",
 ): Promise<WaitingFile[]> {
-  return db.all(
-    `SELECT v.id, v.content, c.sha256, c.size, v.mtime, v.mode, s.name || '/' || v.path AS path,
-            s.path AS root, v.path AS below
-       FROM contents c
-       JOIN versions v ON v.content = c.id AND v.ended IS NULL
-       JOIN sources s ON s.id = v.source
-      WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1
-        AND c.id NOT IN (SELECT f.content FROM volume_files f JOIN volumes p ON p.id = f.volume
-                          WHERE p.state IN ('planned', ?))
-      ORDER BY v.mtime, path`,
-    [box, alsoIn],
-    (row) => ({
-      version: row.int("id"),
-      content: row.int("content"),
-      sha256: row.text("sha256"),
-      size: row.int("size"),
-      mtime: row.int("mtime"),
-      mode: row.int("mode"),
-      path: row.text("path"),
-      root: row.text("root"),
-      below: row.text("below"),
-    }),
+  return filesWithout(
+    db,
+    box,
+    `AND NOT EXISTS (SELECT 1 FROM volume_files f JOIN volumes p ON p.id = f.volume
+                      WHERE f.content = c.id AND p.state IN ('planned', ?))`,
+    [alsoIn],
   );
+}
+
+/** Every current path of this box whose content is in no stored volume, oldest first. */
+export function unsealedFiles(db: Database, box: string): Promise<WaitingFile[]> {
+  return filesWithout(db, box, "", []);
+}
+
+/** Rows at once: a server's answer is limited, and each names its path twice. */
+const PAGE = 2_000;
+
+/** In pages, and sorted here: all rows at once, as the database gives them, are several times as large. */
+async function filesWithout(
+  db: Database,
+  box: string,
+  condition: string,
+  args: readonly string[],
+): Promise<WaitingFile[]> {
+  const from = `FROM contents c CROSS JOIN versions v CROSS JOIN sources s
+                WHERE c.volume IS NULL AND c.id >= ? AND v.content = c.id AND v.ended IS NULL
+                  AND (c.id, v.id) > (?, ?) AND s.id = v.source AND s.box = ? AND s.archived = 1 ${condition}
+                ORDER BY c.id, v.id LIMIT ${PAGE}`;
+  const files: WaitingFile[] = [];
+  for (;;) {
+    const last = files.at(-1);
+    const after = [last?.content ?? 0, last?.content ?? 0, last?.version ?? 0];
+    const page = await db.page(WAITING_COLUMNS, from, [...after, box, ...args], parseWaiting);
+    files.push(...page);
+    if (page.length < PAGE) return files.sort(byTimeAndPath);
+  }
+}
+
+const WAITING_COLUMNS = {
+  id: "v.id",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+  path: "s.name || '/' || v.path",
+  root: "s.path",
+  below: "v.path",
+};
+
+function parseWaiting(row: RowReader): WaitingFile {
+  return {
+    version: row.int("id"),
+    content: row.int("content"),
+    sha256: row.text("sha256"),
+    size: row.int("size"),
+    mtime: row.int("mtime"),
+    mode: row.int("mode"),
+    path: row.text("path"),
+    root: row.text("root"),
+    below: row.text("below"),
+  };
+}
+
+/** The oldest first; those of one moment in the order of their paths' UTF-8 bytes. */
+function byTimeAndPath(a: WaitingFile, b: WaitingFile): number {
+  return a.mtime - b.mtime || Buffer.compare(utf8(a.path), utf8(b.path));
 }
 
 /** What no manifest names yet and the next one must. */
@@ -363,24 +411,45 @@ export function plannedVolumes(db: Database, box: string): Promise<Volume[]> {
 }
 
 /** The rows of a volume's manifest, in order. */
-export function volumeFiles(db: Database, id: number): Promise<PlannedFile[]> {
-  return db.all(
-    `SELECT f.version, f.path, f.content, f.mtime, f.mode, f.offset, c.sha256, c.size, h.name AS held_by
-       FROM volume_files f JOIN contents c ON c.id = f.content LEFT JOIN volumes h ON h.id = c.volume
-      WHERE f.volume = ? ORDER BY f.position`,
-    [id],
-    (row) => ({
-      version: row.optionalInt("version"),
-      path: row.text("path"),
-      content: row.int("content"),
-      mtime: row.int("mtime"),
-      mode: row.int("mode"),
-      offset: row.optionalInt("offset"),
-      sha256: row.text("sha256"),
-      size: row.int("size"),
-      heldBy: row.optionalText("held_by"),
-    }),
-  );
+export async function volumeFiles(db: Database, id: number): Promise<PlannedFile[]> {
+  const from = `FROM volume_files f JOIN contents c ON c.id = f.content LEFT JOIN volumes h ON h.id = c.volume
+                WHERE f.volume = ? AND f.position > ? ORDER BY f.position LIMIT ${PAGE}`;
+  const files: PlannedFile[] = [];
+  for (let position = -1;;) {
+    const page = await db.page(PLANNED_COLUMNS, from, [id, position], (row) => {
+      position = row.int("position");
+      return parsePlanned(row);
+    });
+    files.push(...page);
+    if (page.length < PAGE) return files;
+  }
+}
+
+const PLANNED_COLUMNS = {
+  position: "f.position",
+  version: "f.version",
+  path: "f.path",
+  content: "f.content",
+  mtime: "f.mtime",
+  mode: "f.mode",
+  offset: "f.offset",
+  sha256: "c.sha256",
+  size: "c.size",
+  held_by: "h.name",
+};
+
+function parsePlanned(row: RowReader): PlannedFile {
+  return {
+    version: row.optionalInt("version"),
+    path: row.text("path"),
+    content: row.int("content"),
+    mtime: row.int("mtime"),
+    mode: row.int("mode"),
+    offset: row.optionalInt("offset"),
+    sha256: row.text("sha256"),
+    size: row.int("size"),
+    heldBy: row.optionalText("held_by"),
+  };
 }
 
 /** A place on this box where a content can be read. */

@@ -1,18 +1,22 @@
 /** What all commands share: global flags, opening a session, exit codes. */
 
 import { Command, Option } from "commander";
-import { ColdframeError, hasCode } from "../errors.ts";
+import { ColdframeError, hasCode, messageOf } from "../errors.ts";
 import { parseVolumeSize } from "../home/config.ts";
 import { homePath } from "../home/home.ts";
+import { oversee, tellOfBrokenHome } from "../jobs/alerts/oversee.ts";
 import { type OpenSession, openSession } from "../jobs/open.ts";
 import type { Session } from "../jobs/session.ts";
 import { parseRate, type RateSchedule } from "../store/rate.ts";
 import { parseMoment } from "./format.ts";
 import { progressReporter } from "./progress.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, warn } from "./terminal.ts";
 
-/** Exit codes, the same for every command (DESIGN §2). */
-export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, damage: 4 } as const;
+/**
+ * Exit codes, the same for every command (DESIGN §2). `busy` is EX_TEMPFAIL of sysexits.h: another run holds the
+ * home, so a timer that meets a run has nothing to report.
+ */
+export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, damage: 4, busy: 75 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Makes one command; its action leaves the exit code by `finish`. */
@@ -121,17 +125,20 @@ export interface SessionNeeds {
   readonly create?: boolean;
   /** The name for the lock; only commands that write need it. */
   readonly lockFor?: string;
+  /** The job that it runs, as in `runs`, or the command that runs several: people hear how it ended. */
+  readonly job?: string;
 }
 
 /** Opens a session, runs `body`, and closes it whatever happens. */
 export async function withSession<T>(
   { terminal }: CommandContext,
   flags: GlobalFlags & StoreFlags,
-  needs: SessionNeeds,
+  { job, ...needs }: SessionNeeds,
   body: (session: Session, opened: OpenSession) => Promise<T>,
 ): Promise<T> {
+  const root = homePath(flags.home, terminal.env);
   const opened = await openSession({
-    root: homePath(flags.home, terminal.env),
+    root,
     create: needs.create ?? false,
     lockFor: needs.lockFor,
     staging: flags.staging,
@@ -142,10 +149,26 @@ export async function withSession<T>(
     signal: terminal.signal,
     report: progressReporter(terminal, flags.json === true),
     now: () => terminal.now(),
+  }).catch(async (error) => {
+    if (job !== undefined) await cryForHelp(terminal, root, error);
+    throw error;
   });
+  const { session } = opened;
   try {
-    return await body(opened.session, opened);
+    return await (job === undefined
+      ? body(session, opened)
+      : oversee(session, job, () => body(session, opened)));
   } finally {
     await opened.close();
   }
+}
+
+/** A home that cannot be opened can note nothing; another run that holds it is no trouble. */
+async function cryForHelp(terminal: Terminal, root: string, error: unknown): Promise<void> {
+  if (hasCode(error, "busy") || hasCode(error, "usage") || terminal.signal.aborted) return;
+  const { env, signal } = terminal;
+  const context = { env, home: root, fetch, signal, now: () => terminal.now() };
+  await tellOfBrokenHome(context).catch((failure) => {
+    warn(terminal, `Nobody could be told: ${messageOf(failure)}`);
+  });
 }

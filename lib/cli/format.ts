@@ -14,6 +14,21 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} days`;
 }
 
+/**
+ * Text in lines of at most `width` characters, broken between words; a word that is longer, such as a path, is
+ * broken within.
+ */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    lines.push(rest.slice(0, space > 0 ? space : width));
+    rest = rest.slice(space > 0 ? space + 1 : width);
+  }
+  return [...lines, rest];
+}
+
 /** How a column of a table is set. */
 export interface Column {
   readonly title: string;

@@ -2,20 +2,24 @@
 
 import { Command, CommanderError } from "commander";
 import process from "node:process";
-import { ColdframeError, messageOf } from "../errors.ts";
+import { ColdframeError, hasCode, messageOf } from "../errors.ts";
 import { type CommandMaker, EXIT, type ExitCode } from "./command.ts";
+import { alertCommand } from "./commands/alert.ts";
 import { authCommand } from "./commands/auth.ts";
 import { costCommand } from "./commands/cost.ts";
 import { checkCommand } from "./commands/check.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { findCommand } from "./commands/find.ts";
+import { importCommand } from "./commands/import.ts";
 import { initCommand } from "./commands/init.ts";
 import { keyCommand } from "./commands/key.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { mirrorCommand } from "./commands/mirror.ts";
 import { packCommand } from "./commands/pack.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { scanCommand } from "./commands/scan.ts";
+import { scheduleCommand } from "./commands/schedule.ts";
 import { statusCommand } from "./commands/status.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { thawCommand } from "./commands/thaw.ts";
@@ -32,9 +36,11 @@ const COMMANDS: readonly CommandMaker[] = [
   initCommand,
   syncCommand,
   watchCommand,
+  scheduleCommand,
   scanCommand,
   packCommand,
   uploadCommand,
+  mirrorCommand,
   lsCommand,
   treeCommand,
   findCommand,
@@ -43,11 +49,13 @@ const COMMANDS: readonly CommandMaker[] = [
   thawCommand,
   uploadsCommand,
   recoverCommand,
+  importCommand,
   costCommand,
   checkCommand,
   doctorCommand,
   keyCommand,
   authCommand,
+  alertCommand,
 ];
 
 /** Runs the program on this process: its arguments, streams and signals. */
@@ -122,7 +130,8 @@ function failed(error: unknown, args: readonly string[], terminal: Terminal): Ex
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   showError(terminal, error, args.includes("--debug"));
   if (args.includes("--json")) json(terminal, { error: describe(error) });
-  return error instanceof ColdframeError && error.code === "usage" ? EXIT.usage : EXIT.failed;
+  if (hasCode(error, "usage")) return EXIT.usage;
+  return hasCode(error, "busy") ? EXIT.busy : EXIT.failed;
 }
 
 function describe(error: unknown): Record<string, unknown> {

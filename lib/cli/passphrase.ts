@@ -14,6 +14,34 @@ export function passphraseAsker(terminal: Terminal): AskPassphrase {
 }
 
 /**
+ * Gives lomo-backup's master key, from the variable that tool reads or by asking; at most once.
+ *
+ * @throws ColdframeError `key-missing` when there is none
+ */
+export function masterKeyAsker(terminal: Terminal): () => Promise<string> {
+  return onceGiven(terminal, "LOMOB_MASTER_KEY", "Master key of lomo-backup: ");
+}
+
+/** Gives the passphrase of gpg files, from the environment or by asking; at most once. */
+export function gpgPassphraseAsker(terminal: Terminal): () => Promise<string> {
+  return onceGiven(terminal, "COLDFRAME_GPG_PASSPHRASE", "Passphrase of the gpg files: ");
+}
+
+function onceGiven(terminal: Terminal, variable: string, question: string): () => Promise<string> {
+  let found: Promise<string> | undefined;
+  return () => found ??= given(terminal, variable, question);
+}
+
+async function given(terminal: Terminal, variable: string, question: string): Promise<string> {
+  const value = terminal.env[variable] ||
+    (terminal.interactive ? await terminal.ask(question, { secret: true }) : undefined);
+  if (value !== undefined && value !== "") return value;
+  throw new ColdframeError("key-missing", `${question.replace(/: $/, "")}: none was given`, {
+    hint: `Give it in the environment variable ${variable}, or run on a terminal.`,
+  });
+}
+
+/**
  * Asks for a new passphrase, twice.
  *
  * @throws ColdframeError `passphrase` when there is none, or the two differ

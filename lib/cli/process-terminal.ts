@@ -28,6 +28,7 @@ export function processTerminal(): Terminal & { close(): void } {
     live,
     interactive: process.stdin.isTTY === true && live,
     colour: live && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb",
+    columns: process.stdout.columns,
     env: process.env,
     ask: (question, options) => {
       const interrupt = () => onSignal("SIGINT");

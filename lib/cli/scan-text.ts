@@ -2,12 +2,30 @@
 
 import type { ScanReport, SourceScan } from "../jobs/scan.ts";
 import { amount, count, printable } from "./format.ts";
-import { line, type Terminal, warn } from "./terminal.ts";
+import { complain, line, type Terminal, warn } from "./terminal.ts";
 
 /** One line per source, and one per file that could not be taken. */
 export function describeScan(terminal: Terminal, source: SourceScan): void {
   line(terminal, `${printable(source.source)}: ${facts(source).join(", ")}`);
+  if (source.spoilt.files > 0) describeSpoilt(terminal, source);
   for (const problem of source.problems) warn(terminal, `skipped ${problem.path}: ${problem.reason}`);
+}
+
+/** Files named, at the most. */
+const NAMED = 10;
+
+function describeSpoilt(terminal: Terminal, { source, spoilt: { files, examples } }: SourceScan): void {
+  complain(
+    terminal,
+    `${
+      count(files, "known file")
+    } in ${source} have become random bytes at once, as ransomware makes them. ` +
+      "They were not stored; what was stored of them before is safe",
+    "Take this machine off the network and look at the files. If they are as you want them: " +
+      "coldframe sync --accept-changes",
+  );
+  for (const path of examples.slice(0, NAMED)) terminal.err(`    ${printable(path)}\n`);
+  if (files > NAMED) terminal.err(`    and ${count(files - NAMED, "file")} more\n`);
 }
 
 /** One warning per source that could not be scanned. */

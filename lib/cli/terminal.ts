@@ -22,6 +22,8 @@ export interface Terminal {
   /** Whether standard input is a terminal, so that questions may be asked. */
   readonly interactive: boolean;
   readonly colour: boolean;
+  /** Characters in a line of standard output; undefined where that is no terminal. */
+  readonly columns?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Asks one question; undefined at the end of input. */
   ask(question: string, options?: { secret?: boolean }): Promise<string | undefined>;

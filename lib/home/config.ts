@@ -4,6 +4,7 @@ import { parse, TomlError } from "smol-toml";
 import { ColdframeError } from "../errors.ts";
 import { parseSize } from "../size.ts";
 import { parseRate, type RateSchedule } from "../store/rate.ts";
+import { type MirrorConfig, MirrorMistake, parseMirrors } from "./config-mirrors.ts";
 import type { AlertSettings } from "../notify/settings.ts";
 import { NO_ALERTS, parseAlerts } from "./config-alerts.ts";
 import { type CheckSettings, DEFAULT_CHECKS, parseChecks } from "./config-checks.ts";
@@ -29,6 +30,8 @@ export interface Config {
   readonly limitRate: RateSchedule | undefined;
   /** A file of prices, from the home if relative; undefined for `<home>/prices.json` where that is there. */
   readonly prices: string | undefined;
+  /** Places that single files are copied to; see `config-mirrors.ts`. */
+  readonly mirrors: readonly MirrorConfig[];
   /** How often the copies are proven. */
   readonly checks: CheckSettings;
   /** Whom to tell when something is wrong. */
@@ -132,11 +135,22 @@ export function parseConfig(source: string, path: string): Config {
   const table = parseToml(source, path);
   const values: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(table)) {
+    if (key === "mirrors") continue;
     const reader = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (reader === undefined) throw mistake(path, lineOf(source, key), unknownKey(key));
     values[key] = readValue(reader, value, key, path, lineOf(source, key));
   }
-  return fromValues(values);
+  return { ...fromValues(values), mirrors: readMirrors(table["mirrors"] ?? {}, path, source) };
+}
+
+function readMirrors(value: unknown, path: string, source: string): MirrorConfig[] {
+  try {
+    return parseMirrors(value);
+  } catch (error) {
+    if (error instanceof MirrorMistake) throw mistake(path, error.lineIn(source), error.message);
+    if (error instanceof RangeError) throw mistake(path, lineOf(source, "mirrors"), error.message);
+    throw error;
+  }
 }
 
 /** The settings of a home without a config file. */
@@ -154,6 +168,7 @@ function fromValues(values: Record<string, unknown>): Config {
     catalog: optionalText(values["catalog"]),
     limitRate: typeof values["limit-rate"] === "string" ? parseRate(values["limit-rate"]) : undefined,
     prices: optionalText(values["prices"]),
+    mirrors: [],
     checks: "checks" in values ? parseChecks(values["checks"]) : DEFAULT_CHECKS,
     alerts: "alerts" in values ? parseAlerts(values["alerts"]) : NO_ALERTS,
   };
@@ -278,11 +293,21 @@ ${setting("volume-size", choices.volumeSize, "5G")}
 # A catalog that several boxes share, on a libSQL server; its token comes from COLDFRAME_CATALOG_TOKEN.
 # catalog = "libsql://photos.example.org"
 
+# Single files copied elsewhere, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
+# see docs/MIRROR.md.
+# [mirrors.bucket]
+#   store = "s3://bucket/prefix?region=eu-central-1"
+
 # How often the copies are proven (docs/CHECK.md): 12h, 30d, 2w, or never.
 # [checks]
 #   volumes = "30d"
 #   sources = "1d"
 #   reread = "90d"
+
+# Where single files are copied to, one object each, by \`coldframe mirror\`, and once a day by \`coldframe sync\`;
+# see docs/MIRROR.md.
+# [mirrors.bucket]
+#   store = "s3://bucket/prefix?region=eu-central-1"
 
 # Whom to tell when something is wrong (docs/ALERTS.md); try it with \`coldframe alert test\`.
 # Each password, token and secret address is in a file of its own (chmod 600), or in the environment.

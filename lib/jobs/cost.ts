@@ -167,6 +167,29 @@ export async function costOf(session: Session, options: CostOptions): Promise<Co
   };
 }
 
+/** What the archive costs as it stands. */
+export interface MonthlyCost {
+  readonly month: Money;
+  readonly currency: string;
+}
+
+/**
+ * The part of the report that needs no plan of what waits.
+ *
+ * @param cold URL of the store that new volumes go to
+ * @returns undefined where no store has prices
+ */
+export async function monthlyCost(
+  session: Session,
+  cold: string,
+  env: CostOptions["env"],
+): Promise<MonthlyCost | undefined> {
+  const source = await pricesOf(session.home);
+  const stores = await priceStores(session, source, { cold, env }, USUAL_PHOTO);
+  if (!stores.some(({ kind }) => kind === "priced")) return undefined;
+  return { month: totalOf(source.prices, stores).month, currency: source.prices.currency };
+}
+
 /** Requests that an object of so many bytes takes before the one that finishes it. */
 function partRequests(size: number): number {
   return size <= USUAL_PART ? 0 : 1 + Math.ceil(size / partSizeFor(size));
@@ -190,7 +213,7 @@ interface StoreFacts {
 async function priceStores(
   session: Session,
   source: PriceSource,
-  options: CostOptions,
+  options: Pick<CostOptions, "cold" | "env">,
   photo: number,
 ): Promise<(PricedStore | UnpricedStore)[]> {
   const facts = await gather(session, options.cold);

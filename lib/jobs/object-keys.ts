@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash, createHmac } from "node:crypto";
+import { MIRROR_FOLDER } from "../plan/mirror-name.ts";
 
 /** The key of a volume; without `.age` where it is not encrypted. */
 export function volumeKey(name: string, plain = false): string {
@@ -50,4 +51,24 @@ export function stagedKey(opaqueKey: string, sha256: string, rewrapped?: readonl
 /** The key of a snapshot of the catalog. */
 export function snapshotKey(time: number): string {
   return `catalog/${new Date(time).toISOString().replaceAll(":", "-")}.db.gz.age`;
+}
+
+/** Where the indexes of a mirror are; beside its objects, since any name may be taken among those. */
+export const INDEX_FOLDER = "mirror-index/";
+
+/** The key of an index of a mirror. */
+export function mirrorIndexKey(time: number, encrypted: boolean): string {
+  const moment = new Date(time).toISOString().replaceAll(":", "-");
+  return `${INDEX_FOLDER}${moment}.jsonl.gz${encrypted ? ".age" : ""}`;
+}
+
+/**
+ * The key of a mirrored file whose name the provider shall not see.
+ *
+ * @param opaqueKey as for `stagedKey`
+ * @param name as it would stand there for people to read
+ */
+export function opaqueMirrorKey(opaqueKey: string, name: string): string {
+  const id = createHmac("sha256", Buffer.from(opaqueKey, "hex")).update(`mirror:${name}`).digest("hex");
+  return `${MIRROR_FOLDER}${id.slice(0, 40)}.age`;
 }

@@ -16,6 +16,7 @@ import { withLock } from "../store/s3/url.ts";
 import type { Store } from "../store/store.ts";
 import { createHome, DEFAULT_CHOICES, freshArchive } from "./init.ts";
 import type { Reporter } from "./report.ts";
+import { ServerClock } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 
 /** What a command brings along. */
@@ -98,7 +99,8 @@ async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void>
   }
 }
 
-function noHome(root: string): ColdframeError {
+/** The error for a home that is not there. */
+export function noHome(root: string): ColdframeError {
   return new ColdframeError("home", `there is no coldframe home at ${root}`, {
     hint: "Run `coldframe sync DIR` or `coldframe init` first, or name another with --home DIR.",
   });
@@ -143,9 +145,10 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const stores = new Map<string, Promise<Store>>();
   const schedule = options.limitRate ?? home.config.limitRate;
   const limiter = schedule === undefined ? undefined : new RateLimiter(schedule); // one for all: they share the line
+  const clock = new ServerClock(fetch, now);
   const storeContext: StoreContext = {
     env,
-    fetch,
+    fetch: clock.fetch,
     signal,
     now,
     home: home.paths.root,
@@ -163,12 +166,14 @@ async function sessionOf(home: Home, db: Database, options: OpenOptions): Promis
   const cold = withLock(options.cold ?? home.config.cold ?? defaultStore(home), options.objectLock);
   const archive = await archiveIdentity(db);
   if (options.lockFor !== undefined) [staging, cold].forEach(assertStoreUrl);
-  const localStores = [staging, cold].flatMap((url) => localFolder(url, env) ?? []);
+  const mirrors = home.config.mirrors.map(({ store }) => store);
+  const localStores = [staging, cold, ...mirrors].flatMap((url) => localFolder(url, env) ?? []);
   return {
     home,
     db,
     archive,
     localStores,
+    serverAhead: () => clock.ahead,
     report,
     signal,
     now,

@@ -8,18 +8,20 @@ export function mirrorCheckJob(mirror: string): string {
   return `check mirror ${mirror}`;
 }
 
-/**
- * The rhythms that the settings ask for; what is switched off is not among them.
- *
- * @param mirrors names of the mirrors that there are
- */
-export function rhythmsOf({ checks }: Pick<Config, "checks">, mirrors: readonly string[] = []): Rhythm[] {
+/** The name of a mirror's runs. */
+export function mirrorJob(mirror: string): string {
+  return `mirror ${mirror}`;
+}
+
+/** The rhythms that the settings ask for; what is switched off is not among them. */
+export function rhythmsOf({ checks, mirrors }: Pick<Config, "checks" | "mirrors">): Rhythm[] {
   const all: readonly (readonly [job: string, every: number | undefined])[] = [
     ["sync", checks.sync],
     ["check staging", checks.staging],
     ["check volumes", checks.volumes],
     ["check sources", checks.sources],
-    ...mirrors.map((name) => [mirrorCheckJob(name), checks.mirrors] as const),
+    ...mirrors.map(({ name, every }) => [mirrorJob(name), every] as const),
+    ...mirrors.map(({ name }) => [mirrorCheckJob(name), checks.mirrors] as const),
   ];
   return all.flatMap(([job, every]) => every === undefined ? [] : [{ job, every }]);
 }

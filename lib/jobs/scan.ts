@@ -21,6 +21,7 @@ import { WalkReport } from "../scan/report.ts";
 import { type ResolvedSource, resolveSource } from "../scan/source.ts";
 import { walk } from "../scan/walk.ts";
 import type { Meter } from "./report.ts";
+import { NONE_SPOILT, noteSpoilt, Spoilt, type SpoiltFiles } from "./spoilt.ts";
 import type { Session } from "./session.ts";
 import { RESERVED_NAMES } from "./volume.ts";
 
@@ -44,6 +45,8 @@ export interface SourceScan {
   /** Left for the next run, since they are still being written. */
   readonly unsettled: number;
   readonly problems: readonly FileProblem[];
+  /** Known files that have become random bytes, in such numbers that they were not taken. */
+  readonly spoilt: SpoiltFiles;
 }
 
 /** A file that could not be taken, named so that the user can act. */
@@ -70,6 +73,8 @@ export interface ScanOptions {
   /** Folders to protect; those already known and those of the settings when empty. */
   readonly dirs: readonly string[];
   readonly accept: Accepted;
+  /** Whether files of folders that are new shall go into volumes; true unless said otherwise. */
+  readonly archived?: boolean;
   /** Leaves files for the next run that changed less than so many ms ago; every file is taken by default. */
   readonly rest?: number | undefined;
 }
@@ -103,9 +108,9 @@ function isAboutSource(error: ColdframeError): boolean {
 
 async function pathsToScan(session: Session, dirs: readonly string[]): Promise<string[]> {
   if (dirs.length > 0) return [...dirs];
-  const known = await listSources(session.db, session.home.box);
+  const known = (await listSources(session.db, session.home.box)).filter(({ archived }) => archived);
   const paths = new Set([...session.home.config.sources, ...known.map((source) => source.path)]);
-  if (paths.size > 0) return [...paths];
+  if (paths.size > 0 || session.home.config.mirrors.length > 0) return [...paths]; // mirrors have their own
   throw new ColdframeError("usage", "there is no folder to protect yet", {
     hint: "Name one: `coldframe sync ~/Pictures`.",
   });
@@ -114,10 +119,19 @@ async function pathsToScan(session: Session, dirs: readonly string[]): Promise<s
 async function scanPath(session: Session, path: string, options: ScanOptions): Promise<SourceScan> {
   const resolved = resolveSource(path);
   const { db, home } = session;
-  const source = await ensureSource(db, home.box, resolved.path, RESERVED_NAMES, session.now());
+  const source = await ensureSource(
+    db,
+    home.box,
+    resolved.path,
+    RESERVED_NAMES,
+    session.now(),
+    options.archived,
+  );
   const meter = session.report.phase(`Scanning ${source.name}`);
   try {
-    return await new Scanning(session, source, resolved, meter, options.rest ?? 0).run(options.accept);
+    const scan = await new Scanning(session, source, resolved, meter, options.rest ?? 0).run(options.accept);
+    await noteSpoilt(db, source.name, scan.spoilt, session.now());
+    return scan;
   } finally {
     meter.done();
   }
@@ -137,6 +151,10 @@ class Scanning {
   readonly #gone: KnownVersion[] = [];
   /** New files, to be told from moved ones; only kept where something could have moved. */
   readonly #new: { path: string; content: string }[] = [];
+  readonly #gonePaths = new Set<string>();
+  readonly #spoilt: Spoilt;
+  #refused = NONE_SPOILT;
+  #acceptsChanges = false;
   #known = 0;
   #unchanged = 0;
   #added = 0;
@@ -151,9 +169,11 @@ class Scanning {
     this.#resolved = resolved;
     this.#meter = meter;
     this.#rest = rest;
+    this.#spoilt = new Spoilt(resolved.path, (path) => this.#gonePaths.has(path));
   }
 
   async run(accept: Accepted): Promise<SourceScan> {
+    this.#acceptsChanges = accept.changes === true;
     const { signal, db } = this.#session;
     const results = hashFiles(this.#resolved.path, this.#toHash(), {
       signal,
@@ -164,13 +184,15 @@ class Scanning {
     const departed = new Departed(this.#gone);
     const moved = this.#claimMoves(departed);
     this.#assertPlausible(moved.length, accept);
+    await this.#settleSpoilt();
     await endVersions(db, moved, "moved", this.#session.now());
-    await endVersions(db, [...departed.rest()].map(({ id }) => id), "gone", this.#session.now());
+    const gone = [...departed.rest()].filter(({ path }) => !this.#isRefused(path));
+    await endVersions(db, gone.map(({ id }) => id), "gone", this.#session.now());
     const { emptyFolders, unknown } = this.#walked;
     const isUnknown = (path: string) => unknown.covers(path);
     await recordFolders(db, this.#source.id, emptyFolders, isUnknown, this.#session.now());
     await markScanned(db, this.#source.id, this.#resolved.device, this.#session.now());
-    return this.#report(moved.length, departed.left);
+    return this.#report(moved.length, gone.length);
   }
 
   /** Walks the source and gives what must be hashed; fills the tallies on the way. */
@@ -185,8 +207,10 @@ class Scanning {
       for (const item of batch) {
         if (item.kind !== "new") this.#known++;
         if (item.kind === "unchanged") this.#unchanged++;
-        else if (item.kind === "gone") this.#gone.push(item.known);
-        else if (item.kind !== "unknown" && this.#takes(item)) files.push(item.found);
+        else if (item.kind === "gone") {
+          this.#gone.push(item.known);
+          this.#gonePaths.add(item.known.path);
+        } else if (item.kind !== "unknown" && this.#takes(item)) files.push(item.found);
       }
       this.#meter.add(0, batch.length - files.length);
       if (files.length > 0) yield files;
@@ -213,11 +237,36 @@ class Scanning {
         this.#problem(result.file.path, problemOf(result));
         continue;
       }
-      hashed.push({ ...result.file, sha256: result.content });
+      const file = { ...result.file, sha256: result.content };
+      if (this.#isSpoilt(file, known)) continue;
+      hashed.push(file);
       this.#count(result.file.path, result.content, known);
     }
     await recordHashed(this.#session.db, this.#source.id, hashed, this.#session.now());
     this.#meter.add(0, batch.length);
+  }
+
+  #isSpoilt(file: HashedFile, known: KnownVersion | undefined): boolean {
+    if (this.#acceptsChanges || known?.content === file.sha256) return false;
+    return this.#spoilt.takes(file, known !== undefined);
+  }
+
+  /** Now that all files are known: a few spoilt ones are taken as they are, a wave of them is not. */
+  async #settleSpoilt(): Promise<void> {
+    if (this.#spoilt.isWave(this.#known)) {
+      this.#refused = this.#spoilt.refused(this.#source.name);
+      return;
+    }
+    const held = this.#spoilt.held;
+    await recordHashed(this.#session.db, this.#source.id, held, this.#session.now());
+    for (const { path } of held) {
+      if (this.#spoilt.isRenamed(path)) this.#added++;
+      else this.#changed++;
+    }
+  }
+
+  #isRefused(path: string): boolean {
+    return this.#refused.files > 0 && this.#spoilt.hasReplaced(path);
   }
 
   #count(path: string, content: string, known: KnownVersion | undefined): void {
@@ -262,6 +311,7 @@ class Scanning {
       ignored: this.#walked.ignored,
       unsettled: this.#unsettled,
       problems: this.#problems,
+      spoilt: this.#refused,
     };
   }
 }

@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { type Envelope, newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import { AgeWriter } from "../age/writer.ts";
-import { type Bytes, utf8 } from "../bytes.ts";
+import { utf8 } from "../bytes.ts";
 import { foldersOfVolume } from "../catalog/folders.ts";
 import {
   confirmedParts,
@@ -37,8 +37,9 @@ import {
 import { ColdframeError, SourceChangedError } from "../errors.ts";
 import { encodeManifest, type Manifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, UploadInfo } from "../store/store.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
+import { inMemory, type Plaintext } from "./plaintext.ts";
 import { type Ledger, type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { buildVolume, type BuiltVolume, type FileOfVolume, type VolumeDraft, volumeRows } from "./volume.ts";
@@ -215,13 +216,7 @@ async function sendVolume(
 /** The object of an upload: its plaintext encrypted with the envelope that was written down for it. */
 export async function encrypted(
   upload: Envelope & { readonly key: string },
-  plain: {
-    readonly size: number;
-    readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
-    /** As in `VolumeReader`. */
-    unprovenFrom(end: number): number;
-    settle(): Promise<void>;
-  },
+  plain: Plaintext,
 ): Promise<ObjectMaker> {
   const writer = await AgeWriter.open(upload, plain, upload.key);
   return {
@@ -281,16 +276,9 @@ export async function sendBytes(
   store: Store,
   key: string,
   bytes: Uint8Array,
-  kind: "manifest" | "snapshot",
+  kind: "manifest" | "snapshot" | "mirror",
 ): Promise<SentObject> {
-  const plain = {
-    size: bytes.length,
-    readAt: (offset: number, length: number) =>
-      Promise.resolve(new Uint8Array(bytes.subarray(offset, offset + length))),
-    unprovenFrom: (end: number) => end,
-    settle: () => Promise.resolve(),
-  };
-  const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, plain);
+  const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, inMemory(bytes));
   return await sendObject(store, key, maker, NO_LEDGER, { kind, signal: session.signal });
 }
 
@@ -303,14 +291,26 @@ async function giveUp(session: Session, store: Store, volume: Volume, upload: Pe
   await dropPlanned(session.db, volume.id);
 }
 
-/** Removes what an upload left in its store, if it was begun there; only warns when that fails. */
+/** Removes what an upload left in its store; only warns when that fails. */
 export async function abortBegun(session: Session, store: Store, id: number): Promise<void> {
   const upload = await findUpload(session.db, id);
-  if (upload?.begun === undefined) return;
+  if (upload === undefined) return;
   try {
-    await store.abortUpload({ key: upload.key, token: upload.begun.token, started: undefined });
+    for (const info of await begunUploads(store, upload)) await store.abortUpload(info);
   } catch (error) {
     if (!(error instanceof ColdframeError) || error.code === "interrupted") throw error;
     session.report.warn(`The unfinished upload of ${upload.key} could not be removed: ${error.message}`);
   }
+}
+
+/**
+ * What an upload began in its store. A run that was killed before it heard of a beginning has not written it
+ * down; it is found by its key, which belongs to one upload alone.
+ */
+async function begunUploads(store: Store, { key, size, begun }: PendingUpload): Promise<UploadInfo[]> {
+  const known = begun === undefined ? [] : [{ key, token: begun.token, started: undefined }];
+  if (begun === undefined && size <= store.maxPut) return []; // it goes in one step
+  const found: UploadInfo[] = [];
+  for await (const info of store.listUploads()) if (info.key === key) found.push(info);
+  return [...known, ...found.filter(({ token }) => token !== begun?.token)];
 }

@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import type { Bytes } from "../bytes.ts";
 import { ColdframeError, StoreError } from "../errors.ts";
-import { agree, partsChecksum, sha256Checksum, sha256Hex } from "../store/checksum.ts";
+import { agree, partsChecksum, sha256Hex, sha256Later } from "../store/checksum.ts";
 import {
   type ObjectInfo,
   type ObjectKind,
@@ -101,12 +101,7 @@ export async function sendObject(
   options: SendOptions,
 ): Promise<SentObject> {
   if (ledger.begun === undefined && maker.size <= store.maxPut) {
-    const body = await maker.part(0, maker.size);
-    await maker.prove();
-    options.signal?.throwIfAborted();
-    const info = await store.put(key, body, { kind: options.kind });
-    options.onSent?.(body.length);
-    return confirm(key, info, maker.size, sha256Checksum(body));
+    return await sendWhole(store, key, maker, ledger, options);
   }
   const finished = await alreadyThere(store, key, maker.size, ledger);
   if (finished !== undefined) return finished;
@@ -114,9 +109,34 @@ export async function sendObject(
   return await sendParts(upload, maker, ledger, options);
 }
 
+/** Sends a small object in one step. It is written down as the one part that it is. */
+async function sendWhole(
+  store: Store,
+  key: string,
+  maker: ObjectMaker,
+  ledger: Ledger,
+  options: SendOptions,
+): Promise<SentObject> {
+  const { size } = maker;
+  const before = (await ledger.made()).get(0);
+  if (before !== undefined) {
+    const finished = await holds(store, key, size, [{ index: 0, size, sha256: before, tag: "" }], size);
+    if (finished !== undefined) return finished;
+  }
+  const body = await maker.part(0, size);
+  await maker.prove();
+  const sha256 = sha256Hex(body);
+  assertSame(key, 0, before, sha256);
+  if (before === undefined) await ledger.noteMade({ index: 0, size, sha256 });
+  options.signal?.throwIfAborted();
+  const info = await store.put(key, body, { kind: options.kind });
+  options.onSent?.(size);
+  return confirm(key, info, size, `sha256:${sha256}`);
+}
+
 /**
- * The object of an upload whose last answer was lost: it is there, and the bytes are ours. The receipts
- * of all parts must be known; a store without checksums is read back.
+ * The object of an upload in parts whose last answer was lost, if it is there. The receipts of all parts must
+ * be known.
  */
 async function alreadyThere(
   store: Store,
@@ -128,6 +148,17 @@ async function alreadyThere(
   const { partSize } = ledger.begun;
   const receipts = await ledger.known();
   if (receipts.length < partCount(size, partSize)) return undefined;
+  return await holds(store, key, size, receipts, partSize);
+}
+
+/** The object under a key, if its bytes are those of the receipts. A store without checksums is read back. */
+async function holds(
+  store: Store,
+  key: string,
+  size: number,
+  receipts: readonly PartReceipt[],
+  partSize: number,
+): Promise<SentObject | undefined> {
   const info = await store.head(key);
   if (info === undefined || info.size !== size) return undefined;
   const checksum = partsChecksum(receipts, partSize);
@@ -187,8 +218,22 @@ async function sendParts(
   const whole = upload.wholeHash ? createHash("sha256") : undefined;
   const lanes = new Lanes(widthOf(upload), maker.bufferSize(Math.min(upload.partSize, upload.size)));
 
+  /** Settles once a part, and every part before it, is what it should be and written down. */
+  const note = async (index: number, body: Bytes, earlier: Promise<unknown>): Promise<string> => {
+    const sha256 = await sha256Later(body);
+    await earlier;
+    const isNew = before.compare(index, sha256);
+    if (isNew) await ledger.noteMade({ index, size: body.length, sha256 });
+    return sha256;
+  };
+
+  let noted: Promise<unknown> = Promise.resolve();
   const send = async (index: number, body: Bytes) => {
-    const receipt = await upload.send(index, body);
+    const own = note(index, body, noted);
+    noted = own;
+    const sha256 = await own;
+    if (receipts.has(index)) return; // made once more only to be compared
+    const receipt = await upload.send(index, body, sha256);
     await ledger.notePart(receipt);
     receipts.set(index, receipt);
     options.onSent?.(body.length);
@@ -204,11 +249,7 @@ async function sendParts(
       const buffer = await lanes.buffer();
       const body = await maker.part(offset, length, buffer); // made while the parts before it are on their way
       whole?.update(body);
-      const sha256 = sha256Hex(body);
-      const isNew = before.compare(index, sha256);
-      if (isNew) await ledger.noteMade({ index, size: length, sha256 });
-      if (sent !== undefined) lanes.giveBack(buffer);
-      else await lanes.start(buffer, () => send(index, body));
+      await lanes.start(buffer, () => send(index, body));
     }
   } finally {
     await lanes.settle(); // parts on their way are confirmed and noted even when the run stops here
@@ -250,11 +291,15 @@ class SentBefore {
    */
   compare(index: number, sha256: string): boolean {
     const before = this.#made.get(index);
-    if (before !== undefined && before !== sha256) {
-      throw new SpoiltUploadError(this.#key, `part ${index + 1} was made of other bytes before`);
-    }
+    assertSame(this.#key, index, before, sha256);
     return before === undefined;
   }
+}
+
+/** The rule about file keys: a part that is made again is the same. */
+function assertSame(key: string, index: number, before: string | undefined, sha256: string): void {
+  if (before === undefined || before === sha256) return;
+  throw new SpoiltUploadError(key, `part ${index + 1} was made of other bytes before`);
 }
 
 /** Parts on their way, and the buffers they are in, used again and again. */

@@ -24,6 +24,8 @@ export interface Session {
   storeAt(url: string): Promise<Store>;
   /** Folders of the stores in use that are on this machine: a source must not swallow them. */
   readonly localStores: readonly string[];
+  /** Ms that the servers' clocks are ahead of ours, by their last answer; undefined before one said. */
+  serverAhead(): number | undefined;
   readonly report: Reporter;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;

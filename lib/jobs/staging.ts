@@ -27,12 +27,15 @@ import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
 import { stagedSize, stageFiles } from "./stage.ts";
 import { forgetMissing } from "./staged-missing.ts";
+import { settleStranded } from "./stranded.ts";
 
 /** What staging did in a run. */
 export interface StagingReport {
   readonly files: number;
   /** Bytes of the contents that were staged. */
   readonly bytes: number;
+  /** Objects of a run that was killed before it knew them to be stored. */
+  readonly found: number;
   /** Staged objects that somebody removed; their contents were staged again where there was room. */
   readonly missing: number;
   /** Removed objects of files that are gone from their folders, too. */
@@ -64,6 +67,7 @@ export class StagingTier {
   #bytes = 0;
   #short = false;
   #missing = 0;
+  #found = 0;
   #lost: readonly FileProblem[] = [];
   #failure: StoreError | undefined;
   #full: StoreError | undefined;
@@ -78,6 +82,7 @@ export class StagingTier {
       files: this.#files,
       bytes: this.#bytes,
       missing: this.#missing,
+      found: this.#found,
       lost: this.#lost,
       failure: this.#failure,
       full: this.#full,
@@ -86,12 +91,14 @@ export class StagingTier {
   }
 
   /**
-   * Looks whether the access is about to end, and whether what was staged is still there.
+   * Looks whether the access is about to end, and whether the catalog is right about what is staged: what a
+   * killed run stored without hearing of it is, and what was removed is not.
    *
    * @param acceptLost forgets objects that are gone together with their files
    */
   async look(acceptLost: boolean): Promise<void> {
     await this.#lookAtAccess();
+    this.#found = await this.#try((store) => settleStranded(this.#session, store)) ?? 0;
     const gone = await this.#try((store) => forgetMissing(this.#session, store, acceptLost));
     if (gone === undefined) return;
     this.#missing = gone.missing;

@@ -2,15 +2,26 @@
 
 import { noteRun, type Outcome } from "../catalog/runs.ts";
 import { stagedContents } from "../catalog/staged.ts";
-import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/volumes.ts";
-import type { StoreError } from "../errors.ts";
+import {
+  type Mentions,
+  NO_MENTIONS,
+  unlisted,
+  unsealedFiles,
+  type WaitingFile,
+  waitingFiles,
+} from "../catalog/volumes.ts";
+import { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
+import { isPartial } from "./mirror/mirror.ts";
+import { type MirrorOutcome, runDueMirrors } from "./mirror/settings.ts";
 import { continueUnattended } from "./restore/unattended.ts";
+import { isShared } from "./room.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
 import { tendSnapshots } from "./snapshots.ts";
 import { type StagingPlan, StagingTier } from "./staging.ts";
+import { settleSync } from "./sync-findings.ts";
 import { owesTidying, tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
 import { measureVolume } from "./volume.ts";
@@ -49,6 +60,8 @@ export interface SyncReport {
   readonly abandoned: readonly UnfinishedUpload[];
   /** Key of the snapshot taken, if the catalog changed. */
   readonly snapshot: string | undefined;
+  /** The mirrors of the settings that were due. */
+  readonly mirrors: readonly MirrorOutcome[];
 }
 
 /** What went wrong with a store, in plain data. */
@@ -66,6 +79,7 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
   const started = session.now();
   try {
     const report = await new Syncing(session, options).run();
+    await settleSync(session, report);
     await note(session, started, needsAttention(report) ? "partly" : "done", summaryOf(report));
     return report;
   } catch (error) {
@@ -78,7 +92,8 @@ export async function sync(session: Session, options: SyncOptions): Promise<Sync
 export function needsAttention(report: SyncReport): boolean {
   return report.scan.failures.length > 0 || report.changed.length > 0 || report.unstaged > 0 ||
     report.lost.length > 0 || report.accessEnds !== undefined || isFailure(report.stagingTrouble) ||
-    report.scan.sources.some((source) => source.problems.length > 0);
+    report.scan.sources.some(({ problems, spoilt }) => problems.length + spoilt.files > 0) ||
+    report.mirrors.some(({ report }) => report === undefined || isPartial(report) || report.notMended > 0);
 }
 
 /** A store that was full and found relief is no failure. */
@@ -99,6 +114,8 @@ class Syncing {
   #inSnapshot = 0;
   #snapshot: string | undefined;
   #tidied = 0;
+  /** What the cold store failed with. */
+  #coldFailure: StoreError | undefined;
 
   constructor(session: Session, options: SyncOptions) {
     this.#session = session;
@@ -116,12 +133,15 @@ class Syncing {
       const again = await scanSources(this.#session, this.#options);
       scan = { ...again, sources: again.sources.map((source, i) => mergeCounts(scan.sources[i], source)) };
     }
+    const mirrors = await runDueMirrors(this.#session, scan.sources);
+    this.#scanned ||= mirrors.some(({ report }) => report !== undefined && report.copied.files > 0);
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
+    if (this.#coldFailure !== undefined) throw this.#coldFailure;
     await tendSnapshots(this.#session);
     const abandoned = await tidyUploads(this.#session);
     await continueUnattended(this.#session);
-    return { scan, ...await this.#report(), abandoned };
+    return { scan, ...await this.#report(), abandoned, mirrors };
   }
 
   /**
@@ -133,7 +153,7 @@ class Syncing {
     return await owesTidying(this.#session);
   }
 
-  async #report(): Promise<Omit<SyncReport, "scan" | "abandoned">> {
+  async #report(): Promise<Omit<SyncReport, "scan" | "abandoned" | "mirrors">> {
     const { db, home } = this.#session;
     const rest = contentsOf(await waitingFiles(db, home.box));
     const staged = await stagedContents(db);
@@ -159,7 +179,8 @@ class Syncing {
 
   /** How much this run has stored. */
   #done(): number {
-    return this.#staging.report().files + this.#sealed.length;
+    const { files, found } = this.#staging.report();
+    return files + found + this.#sealed.length;
   }
 
   async #snapshotAndTidy(): Promise<void> {
@@ -181,16 +202,38 @@ class Syncing {
     const { early, keep } = await this.#stage(rest, volumes.flat());
     let clean = this.#noteChanged();
     const before = this.#sealed.length;
-    for (const volume of await unfinishedVolumes(this.#session)) {
-      clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
-    }
-    const sealing = early.length === 0 ? volumes : [...volumes, early];
-    for (const [i, files] of sealing.entries()) {
-      this.#session.signal.throwIfAborted();
-      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
+    try {
+      clean = await this.#seal(early.length === 0 ? volumes : [...volumes, early], mentions) && clean;
+    } catch (error) {
+      await this.#withoutCold(error);
+      return false;
     }
     if (this.#staging.isShort && this.#sealed.length > before) await this.#stageTheRest(keep);
     return !(this.#noteChanged() && clean);
+  }
+
+  /** @returns whether no file turned out to have changed */
+  async #seal(volumes: readonly (readonly WaitingFile[])[], mentions: Mentions): Promise<boolean> {
+    let clean = true;
+    for (const volume of await unfinishedVolumes(this.#session)) {
+      clean = this.#note(await sealPlanned(this.#session, volume)) && clean;
+    }
+    for (const [i, files] of volumes.entries()) {
+      this.#session.signal.throwIfAborted();
+      clean = this.#note(await sealFiles(this.#session, files, i === 0 ? mentions : NO_MENTIONS)) && clean;
+    }
+    return clean;
+  }
+
+  /**
+   * A cold store that fails must not leave a whole volume of photos in no store at all, for as long as it does:
+   * they wait in staging like any other. The run ends with the failure, after its snapshot.
+   */
+  async #withoutCold(error: unknown): Promise<void> {
+    const { db, home } = this.#session;
+    if (!(error instanceof StoreError) || isShared(this.#session)) throw error;
+    this.#coldFailure = error;
+    await this.#staging.stageMore(await unsealedFiles(db, home.box));
   }
 
   /** Stages what may wait for a volume, and settles what is sealed early instead. */

@@ -4,7 +4,7 @@
  * volume without files.
  */
 
-import { type Envelope, newEnvelope } from "../age/header.ts";
+import { newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import { forgetFileUpload, type PendingUpload, startFileUpload, uploadOfVolume } from "../catalog/uploads.ts";
 import { dropPlanned, findVolume, markUploaded, planVolume, type Volume } from "../catalog/volumes.ts";
@@ -12,8 +12,9 @@ import { ColdframeError, hasCode, SourceChangedError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { type ImageFile, ImageFileReader, inspectImage } from "./image-file.ts";
 import { volumeKey } from "./object-keys.ts";
+import { asItIs, NO_ENVELOPE } from "./plaintext.ts";
 import { abortBegun, draftFromCatalog, encrypted, ledgerOf, storeManifest } from "./seal.ts";
-import { type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
+import { sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
 import { tendSnapshots } from "./snapshots.ts";
@@ -217,13 +218,6 @@ async function uploadFor(
   return upload;
 }
 
-/** Of an object that is sent as it is. */
-const NO_ENVELOPE: Envelope = {
-  header: new Uint8Array(0),
-  fileKey: new Uint8Array(0),
-  nonce: new Uint8Array(0),
-};
-
 async function sendFile(
   session: Session,
   store: Store,
@@ -248,14 +242,4 @@ async function sendFile(
     meter.done();
     await reader.close();
   }
-}
-
-function asItIs(reader: ImageFileReader): ObjectMaker {
-  return {
-    size: reader.size,
-    part: (offset, length, buffer) => reader.readAt(offset, length, buffer),
-    bufferSize: (length) => length,
-    unprovenFrom: (end) => reader.unprovenFrom(end),
-    prove: () => reader.settle(),
-  };
 }

@@ -18,6 +18,21 @@ export function pathMatcher(patterns: readonly string[]): PathMatcher {
   return (path) => literal.has(path) || expressions.some((expression) => expression.test(path));
 }
 
+/**
+ * Texts of which every path that matches contains at least one, so that an index of paths can be asked
+ * first; undefined when there are none, since a pattern is all stars.
+ */
+export function textsWithin(patterns: readonly string[]): string[] | undefined {
+  const texts = patterns.map((pattern) => longestText(trimSlashes(pattern)));
+  return texts.includes("") ? undefined : texts;
+}
+
+/** The longest stretch that stands for itself; the `/` of a `**` + `/` does not. */
+function longestText(pattern: string): string {
+  const texts = pattern.split(/\\.|\[!?[^\]]+\]|\*\*\/|[*?\\[\]]/su);
+  return texts.reduce((longest, text) => text.length > longest.length ? text : longest, "");
+}
+
 function trimSlashes(pattern: string): string {
   return pattern.replace(/^\.?\/+|\/+$/g, "");
 }

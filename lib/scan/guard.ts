@@ -34,6 +34,8 @@ export interface Accepted {
   readonly gone?: boolean;
   /** `--accept-device` */
   readonly device?: boolean;
+  /** `--accept-changes` */
+  readonly changes?: boolean;
 }
 
 /** Up to this many files may always go: small sources are tidied up in one afternoon. */

@@ -34,8 +34,8 @@ export interface HashOptions extends InodeTrust {
   readonly lanes?: number;
 }
 
-/** Bytes of buffers in all, shared out among the lanes. */
-const BUFFERS = 64 << 20;
+/** Bytes of buffers in all, shared out among the lanes; WebCrypto copies what it hashes, so as much again. */
+const BUFFERS = 32 << 20;
 /** Results given together, at most. */
 const BATCH = 1000;
 
@@ -68,6 +68,7 @@ export async function* hashFiles(
     outbox.discard();
     await feed.stop();
     await closing;
+    for (const lane of lanes) lane.close();
   }
 }
 

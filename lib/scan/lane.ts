@@ -2,7 +2,7 @@
 
 import { createHash, webcrypto } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from "node:fs";
-import { type Bytes, toHex } from "../bytes.ts";
+import { type Bytes, release, toHex } from "../bytes.ts";
 import { systemCode } from "../errors.ts";
 import { describe, type Difference, differences, type FoundFile } from "./found.ts";
 import type { HashOptions, HashResult } from "./hash.ts";
@@ -36,6 +36,11 @@ export class Lane {
     this.#root = root;
     this.#options = options;
     this.#most = most;
+  }
+
+  /** Gives the buffer's memory back at once: what comes after a scan needs its own. */
+  close(): void {
+    release(this.#buffer);
   }
 
   /** The result for a small file; undefined for a larger one, which is for `hash`. */

@@ -10,8 +10,8 @@
  *                                       give as ETag of an object sent in parts
  */
 
-import { createHash } from "node:crypto";
-import { fromHex } from "../bytes.ts";
+import { createHash, webcrypto } from "node:crypto";
+import { type Bytes, fromHex, toHex } from "../bytes.ts";
 import type { PartReceipt } from "./store.ts";
 
 /** `sha256:…` of bytes in memory. */
@@ -22,6 +22,18 @@ export function sha256Checksum(bytes: Uint8Array): string {
 /** SHA-256 of bytes in memory, lower-case hex. */
 export function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** `sha256:…` of a stream. */
+export async function streamChecksum(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of bytes) hash.update(piece);
+  return `sha256:${hash.digest("hex")}`;
+}
+
+/** `sha256Hex` of many bytes, on a thread of its own, so that this one can go on meanwhile. */
+export async function sha256Later(bytes: Bytes): Promise<string> {
+  return toHex(new Uint8Array(await webcrypto.subtle.digest("SHA-256", bytes)));
 }
 
 /**

@@ -121,8 +121,8 @@ export class ForwardingUpload implements Upload {
     return this.inner.confirmed;
   }
 
-  send(index: number, body: Bytes): Promise<PartReceipt> {
-    return this.inner.send(index, body);
+  send(index: number, body: Bytes, sha256?: string): Promise<PartReceipt> {
+    return this.inner.send(index, body, sha256);
   }
 
   complete(receipts: readonly PartReceipt[], sha256?: string): Promise<ObjectInfo> {

@@ -214,8 +214,8 @@ class RateLimitedUpload extends ForwardingUpload {
     this.#signal = signal;
   }
 
-  override async send(index: number, body: Bytes): Promise<PartReceipt> {
+  override async send(index: number, body: Bytes, sha256?: string): Promise<PartReceipt> {
     await this.#limiter.acquire(body.length, this.#signal);
-    return await super.send(index, body);
+    return await super.send(index, body, sha256);
   }
 }

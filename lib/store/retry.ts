@@ -241,8 +241,8 @@ class RetryingUpload extends ForwardingUpload {
     this.#options = options;
   }
 
-  override send(index: number, body: Bytes): Promise<PartReceipt> {
-    return this.#call(`sending part ${index + 1} of`, () => this.inner.send(index, body));
+  override send(index: number, body: Bytes, sha256?: string): Promise<PartReceipt> {
+    return this.#call(`sending part ${index + 1} of`, () => this.inner.send(index, body, sha256));
   }
 
   override complete(receipts: readonly PartReceipt[], sha256?: string): Promise<ObjectInfo> {

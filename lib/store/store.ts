@@ -92,8 +92,13 @@ export interface Upload {
   /** What the store already holds. Empty for a new upload. */
   readonly confirmed: readonly PartReceipt[];
 
-  /** Sends one part and returns once the store has confirmed it. Sending a part again is allowed. */
-  send(index: number, body: Bytes): Promise<PartReceipt>;
+  /**
+   * Sends one part and returns once the store has confirmed it. Sending a part again is allowed.
+   *
+   * @param sha256 of the body, in hex, from a caller who has it: what the store confirms is this, whatever
+   *   became of the body in memory meanwhile
+   */
+  send(index: number, body: Bytes, sha256?: string): Promise<PartReceipt>;
 
   /**
    * Makes the object appear under its key. May be repeated: when the object is already there with the

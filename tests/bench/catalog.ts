@@ -12,7 +12,7 @@ const FOLDER = 200;
 const VOLUME = 5_000;
 
 /** A home whose catalog knows so many files: nine of ten in volumes, some staged, a few nowhere yet. */
-async function makeHome(world: World, count: number): Promise<string> {
+export async function makeHome(world: World, count: number): Promise<string> {
   const home = world.path("homes", "million");
   must(world.bun("init", "--yes", "--home", home));
   const db = connect(join(home, "catalog.db"));
@@ -43,7 +43,9 @@ function rows(count: number): Statement[] {
     {
       sql: `${NUMBERS} INSERT INTO contents (id, sha256, size, volume, position)
             SELECT i, printf('%064x', i * 2654435761), 2000000 + i % 1000,
-              CASE WHEN i <= ${volumes * VOLUME} AND i % 100 > 0 THEN 1 + i / ${VOLUME} END, i % ${VOLUME}
+              CASE WHEN i <= ${
+        volumes * VOLUME
+      } AND i % 100 > 0 THEN 1 + (i - 1) / ${VOLUME} END, i % ${VOLUME}
               FROM n`,
       args: [count],
     },

@@ -31,16 +31,6 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   growth,
 };
 
-async function measureAll(world: World, names: readonly string[]): Promise<Measured[]> {
-  const tables: Measured[] = [];
-  for (const name of names) {
-    const began = performance.now();
-    tables.push(...await SUBJECTS[name]?.(world) ?? []);
-    process.stderr.write(`${name}: ${Math.round((performance.now() - began) / 1000)} s\n`);
-  }
-  return tables;
-}
-
 const { values, positionals } = parseArgs({
   options: { write: { type: "string" }, json: { type: "string" } },
   allowPositionals: true,
@@ -59,10 +49,14 @@ const world = new World(
   Number(env["COLDFRAME_BENCH_ROUNDS"] ?? 3),
 );
 world.build();
-const found = report(
-  world,
-  await measureAll(world, positionals.length > 0 ? positionals : Object.keys(SUBJECTS)),
-);
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(found, null, 2)}\n`);
-if (values.write === undefined) process.stdout.write(markdown(found));
-else writeFileSync(values.write, markdown(found));
+const tables: Measured[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(SUBJECTS)) {
+  const began = performance.now();
+  tables.push(...await SUBJECTS[name]?.(world) ?? []);
+  process.stderr.write(`${name}: ${Math.round((performance.now() - began) / 1000)} s\n`);
+  const found = report(world, tables);
+  // After each subject: whoever stops the rest keeps what was measured.
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(found, null, 2)}\n`);
+  if (values.write !== undefined) writeFileSync(values.write, markdown(found));
+}
+if (values.write === undefined) process.stdout.write(markdown(report(world, tables)));

@@ -1,6 +1,6 @@
 /** The figures as Markdown and as JSON. */
 
-import { cpus, release, totalmem, type } from "node:os";
+import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { must, type Row, shell } from "./measure.ts";
 import type { Measured } from "./subject.ts";
 import { judge } from "./targets.ts";
@@ -11,6 +11,9 @@ export interface Report {
   readonly date: string;
   readonly machine: string;
   readonly scale: number;
+  readonly rounds: number;
+  /** Processes that wanted a processor, in the minute before and in the last one: idle machines have none. */
+  readonly load: readonly [before: number, after: number];
   readonly versions: readonly string[];
   readonly tables: readonly Measured[];
 }
@@ -20,6 +23,8 @@ export function report(world: World, tables: readonly Measured[]): Report {
     date: new Date().toISOString().slice(0, 10),
     machine: machine(world.folder),
     scale: world.scale,
+    rounds: world.rounds,
+    load: [world.loadBefore, loadavg()[0] ?? 0],
     versions: versions(world),
     tables,
   };
@@ -58,7 +63,7 @@ function firstLine(text: string): string {
 }
 
 /** A page for people: how, the promises, the figures. */
-export function markdown({ date, machine, scale, versions, tables }: Report): string {
+export function markdown({ date, machine, scale, rounds, load, versions, tables }: Report): string {
   const judged = judge(tables).map(({ text, measured, met }) =>
     `| ${cell(text)} | ${measured ?? "not measured"} | ${
       met ? "met" : measured === undefined ? "–" : "**missed**"
@@ -67,14 +72,17 @@ export function markdown({ date, machine, scale, versions, tables }: Report): st
   return [
     "# Benchmarks",
     "",
-    "Written by `deno task bench --write docs/BENCHMARKS.md`, which makes its data, runs every program in turn,",
-    "three times, and takes the middle of each figure. Bytes are incompressible. Time is wall time; CPU is user and",
+    "Written by `deno task bench --write docs/BENCHMARKS.md`, which makes its data, runs every program in turn, in",
+    "rounds, and takes the middle of each figure. Bytes are incompressible. Time is wall time; CPU is user and",
     "system time of the program and its children; memory is the largest resident set of any one of them.",
     "`coldframe` is the binary that Bun compiles.",
     "",
     `- Date: ${date}`,
     `- Machine: ${machine}`,
-    `- Scale: ${scale}${scale === 1 ? "" : " of the full sizes"}`,
+    `- Scale: ${scale}${
+      scale === 1 ? "" : " of the sizes that the targets are for; a start-up counts for more here"
+    }`,
+    `- Rounds: ${rounds}; load of the machine: ${load[0].toFixed(1)} before, ${load[1].toFixed(1)} after`,
     `- Programs: ${versions.join(" · ")}`,
     "",
     "## Targets",

@@ -1,7 +1,7 @@
 /** Where the benchmarks live: one folder, gone afterwards, with data that is made when first asked for. */
 
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -17,6 +17,8 @@ export class World {
   /** 1 for the sizes of the published table. */
   readonly scale: number;
   readonly rounds: number;
+  /** Of the machine, in the minute before. */
+  readonly loadBefore = loadavg()[0] ?? 0;
 
   constructor(folder: string, scale: number, rounds: number) {
     this.folder = folder;

@@ -204,7 +204,9 @@ testServer(
     const original = connect(server.url, server.token);
     for (const [table, ...key] of COPIED_TABLES) {
       if (table === "snapshots" || table === "runs") continue; // written down after the snapshot
-      assert.deepEqual(await rows(copy, table, key), await rows(original, table, key), table);
+      const later = ([name]: readonly unknown[]) => /^lookedAhead /.test(String(name)); // so is this
+      const there = (await rows(original, table, key)).filter((row) => !later(row));
+      assert.deepEqual(await rows(copy, table, key), there, table);
     }
     assert.deepEqual(await archiveIdentity(copy), await archiveIdentity(original));
     copy.close();
@@ -269,6 +271,6 @@ test("every table of the schema is either copied or kept out of copies", () =>
     db.close();
   }));
 
-async function rows(db: Database, table: string, key: readonly string[]): Promise<unknown[]> {
+async function rows(db: Database, table: string, key: readonly string[]): Promise<unknown[][]> {
   return await db.atOneMoment((read) => read(`SELECT * FROM ${table} ORDER BY ${key.join(", ")}`, []));
 }

@@ -13,7 +13,7 @@ export interface Failure {
   /** What the user must be told to do. */
   readonly hint: RegExp;
   /** 1 unless it is wrong usage. */
-  readonly exit?: 1 | 2;
+  readonly exit?: 1 | 2 | 75;
 }
 
 /**

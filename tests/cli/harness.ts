@@ -26,6 +26,8 @@ export class User {
   env: Record<string, string> = {};
   /** ms since 1970; undefined for the real time. */
   clock: number | undefined;
+  /** Characters in a line of the screen. */
+  columns: number | undefined;
   signal: AbortSignal = new AbortController().signal;
 
   constructor(folder: string) {
@@ -48,6 +50,7 @@ export class User {
       live: false,
       interactive: this.answers !== undefined,
       colour: false,
+      columns: this.columns,
       env: { COLDFRAME_HOME: this.home, ...this.env },
       ask: async (question, { secret = false } = {}) => {
         const next = this.answers?.shift();

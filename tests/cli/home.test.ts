@@ -223,11 +223,12 @@ test(
       try {
         await assertFails(user, ["sync"], {
           code: "busy",
+          exit: 75,
           says: /another run holds .*home: sync, process \d+ on .*, since 2026-01-01T00:00:00\.000Z/,
           hint: /Wait for it to end/,
         });
         const other = await startScript(user, "sync").ended;
-        assert.equal(other.code, 1);
+        assert.equal(other.code, 75);
         assertOneLine(other, { says: /another run holds/, hint: /Wait/ });
         await user.ok("status"); // looking is always possible
         await user.ok("restore", "**", "--to", user.path("out"));

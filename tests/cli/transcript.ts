@@ -113,5 +113,5 @@ function normalise(user: User, text: string): string {
     .replace(/(stored .* {2})[0-9a-f]{6}( +file:)/g, "$1OBJECT$2")
     .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d\b/g, "DATE TIME")
     .replace(/"(box|archive)":"[0-9a-f]+"/g, '"$1":"ID"')
-    .replace(/"(id|source|content)":\d+/g, '"$1":N');
+    .replace(/"(id|source|content|manifestSize)":\d+/g, '"$1":N');
 }

@@ -27,7 +27,9 @@ export class DriveTier implements Tier {
   readonly env: Readonly<Record<string, string>>;
   readonly #server: DriveServer;
   readonly #trap = new Trap();
+  #met: Stop | undefined;
   readonly #watch = new Watch();
+  #onRequest = () => this.look();
 
   constructor(server: DriveServer) {
     this.#server = server;
@@ -45,14 +47,21 @@ export class DriveTier implements Tier {
   /** Both kinds of faults are asked about each request; the step is counted when the first of them is. */
   #meets(exchange: Exchange, when: Stop["when"]): boolean {
     if (when === "before") {
-      this.#watch.look(this.#standing().standing);
+      this.#onRequest();
       this.#met = this.#trap.meets(this.#stepOf(exchange));
     }
     if (this.#met?.when !== when) return false;
     this.#trap.kill();
     return true;
   }
-  #met: Stop | undefined;
+
+  look(): void {
+    this.#watch.look(this.#standing().standing);
+  }
+
+  onRequest(look: () => void): void {
+    this.#onRequest = look;
+  }
 
   async prepare(home: string): Promise<void> {
     const { world } = this.#server;
@@ -90,8 +99,15 @@ export class DriveTier implements Tier {
   }
 
   events(): Promise<readonly StoreEvent[]> {
-    this.#watch.look(this.#standing().standing);
+    this.look();
     return Promise.resolve(this.#watch.events);
+  }
+
+  lose(prefix: string): Promise<void> {
+    for (const { file, key } of [...this.#marked("object")]) {
+      if (key.startsWith(prefix)) this.#server.world.remove(file);
+    }
+    return Promise.resolve();
   }
 
   arm(stop: Stop | undefined, kill: () => void): void {

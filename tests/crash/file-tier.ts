@@ -1,7 +1,7 @@
 /** A folder as a `file:` store. What happens in it is read from the system calls of the runs (strace). */
 
 import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Standing,
@@ -32,6 +32,11 @@ export class FileTier implements Tier {
     this.url = `file:${root}`;
   }
 
+  /** The system calls have their times. */
+  look(): void {}
+
+  onRequest(): void {}
+
   prepare(): Promise<void> {
     return Promise.resolve();
   }
@@ -55,6 +60,10 @@ export class FileTier implements Tier {
         name.endsWith(".json") ? await readFile(join(this.#root, UNFINISHED, name), "utf8") : name
       ),
     );
+  }
+
+  async lose(prefix: string): Promise<void> {
+    await rm(join(this.#root, prefix), { recursive: true });
   }
 
   arm(stop: Stop | undefined, kill: () => void): void {

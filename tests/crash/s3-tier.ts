@@ -25,6 +25,7 @@ export class S3Tier implements Tier {
   readonly #bucket: Bucket;
   readonly #trap = new Trap();
   readonly #watch = new Watch();
+  #onRequest = () => this.look();
 
   constructor(server: S3Server, name: string) {
     this.#server = server;
@@ -35,7 +36,7 @@ export class S3Tier implements Tier {
     server.log.length = 0;
     server.faults.schedule(({ operation, bucket, key }) => {
       if (bucket !== name) return undefined;
-      this.#watch.look(this.#standing());
+      this.#onRequest();
       return this.#faultOf(this.#trap.meets(stepOf(operation, key.slice(PREFIX.length))));
     });
   }
@@ -57,6 +58,14 @@ export class S3Tier implements Tier {
       clearInterval(timer);
       this.#trap.kill();
     }, 3);
+  }
+
+  look(): void {
+    this.#watch.look(this.#standing());
+  }
+
+  onRequest(look: () => void): void {
+    this.#onRequest = look;
   }
 
   prepare(): Promise<void> {
@@ -82,8 +91,14 @@ export class S3Tier implements Tier {
   }
 
   events(): Promise<readonly StoreEvent[]> {
-    this.#watch.look(this.#standing());
+    this.look();
     return Promise.resolve(this.#watch.events);
+  }
+
+  lose(prefix: string): Promise<void> {
+    const { objects } = this.#bucket;
+    for (const key of [...objects.keys()]) if (key.startsWith(PREFIX + prefix)) objects.delete(key);
+    return Promise.resolve();
   }
 
   arm(stop: Stop | undefined, kill: () => void): void {

@@ -27,6 +27,11 @@ export interface Stop {
   readonly nth: number;
 }
 
+/** Every step with both of its moments, the first time that a run comes to it. */
+export const FIRST_STOPS: readonly Stop[] = STEPS.flatMap((step) =>
+  (["before", "after"] as const).map((when) => ({ step, when, nth: 1 }))
+);
+
 /** Something that a store did. */
 export interface StoreEvent {
   /** ms since 1970, with fractions. */
@@ -55,8 +60,17 @@ export interface Tier {
   objects(): Promise<{ readonly standing: ReadonlyMap<string, Standing>; readonly twice: readonly string[] }>;
   /** Uploads that were begun and not ended, by key. */
   unfinished(): Promise<string[]>;
+  /**
+   * Notes what happened since the last look. Called for all stores of a round as a request comes to any of
+   * them, so that what happened in two stores is noted in its order.
+   */
+  look(): void;
+  /** What to call as a request comes. */
+  onRequest(look: () => void): void;
   /** What happened since the round began, in order. */
   events(): Promise<readonly StoreEvent[]>;
+  /** Loses every object below a prefix. */
+  lose(prefix: string): Promise<void>;
   /** The stop that the next run is to meet, and how to kill it. Undefined disarms. */
   arm(stop: Stop | undefined, kill: () => void): void;
   /** Errors of the test's own server. */

@@ -21,6 +21,7 @@ test("an empty file is the defaults", () => {
     limitRate: undefined,
     stagingLimit: undefined,
     prices: undefined,
+    mirrors: [],
     checks: DEFAULT_CHECKS,
     alerts: NO_ALERTS,
   });
@@ -56,6 +57,7 @@ digest = false
     limitRate: { otherwise: 2_000_000, windows: [] },
     stagingLimit: 10_000_000_000,
     prices: "prices.json",
+    mirrors: [],
     checks: { ...DEFAULT_CHECKS, volumes: 14 * 86_400_000 },
     alerts: { ...NO_ALERTS, digest: false },
   });

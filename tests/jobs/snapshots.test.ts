@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import { put } from "../cli/files.ts";
+import { pseudoRandom } from "../tools.ts";
+import { assertRestorable, put } from "../cli/files.ts";
 import { type User, withUser } from "../cli/harness.ts";
 
 const HOUR = 3_600_000;
@@ -117,6 +118,31 @@ test("a cold store that fails does not end the run, and is told after a week", (
     await rename(user.path("unplugged"), user.path("far"));
     await sync();
     assert.deepEqual([before, (after as unknown[] | undefined)?.length, await findings()], [[], 1, []]);
+  }));
+
+test("files of a volume that the cold store does not take wait in staging, with a snapshot, until it does", () =>
+  withStores(async (user, sync) => {
+    await put(user, "Photos/first.jpg", pseudoRandom(900_000, 1));
+    await sync("--volume-size", "2.5M");
+    await rename(user.path("far"), user.path("unplugged"));
+    await put(user, "Photos/second.jpg", pseudoRandom(900_000, 2), "2024-05-02T10:00:00Z");
+    await put(user, "Photos/third.jpg", pseudoRandom(900_000, 3), "2024-05-03T10:00:00Z");
+    const stores = ["--staging", `file:${user.path("near")}`, "--cold", `file:${user.path("far")}`];
+    for (const hour of [1, 2]) {
+      user.clock = START + hour * HOUR;
+      const { code, err } = await user.run("sync", ...stores, "--volume-size", "2.5M");
+      assert.equal(code, 1);
+      assert.match(err, /the store is missing: .*far/);
+      assert.equal((await readdir(user.path("near/staged"))).length, 3);
+    }
+    assert.deepEqual(await snapshots(user, "near"), ["2026-03-01T03", "2026-03-01T04"]);
+    await rename(user.path("unplugged"), user.path("far"));
+    user.clock = START + 3 * HOUR;
+    await sync("--volume-size", "2.5M");
+    assert.equal((await readdir(user.path("far/volumes"))).length, 2);
+    await sync("--seal");
+    assert.deepEqual(await readdir(user.path("near/staged")), []);
+    await assertRestorable(user);
   }));
 
 test("a copy of the catalog that a killed run left in the home is gone after the next", () =>

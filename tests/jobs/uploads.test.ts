@@ -1,8 +1,10 @@
 /** Uploads that are not finished: listed, ended, and found again by the next sync. */
 
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { test } from "node:test";
-import { type S3Archive, withArchive } from "./s3-archive.ts";
+import { hashes, PART, type S3Archive, withArchive } from "./s3-archive.ts";
+import type { Operation } from "../servers/s3/server.ts";
 import { send } from "../servers/s3-client.ts";
 
 const WEEK = 7 * 86_400_000;
@@ -151,3 +153,93 @@ test("an upload whose beginning was never answered is ended when its object is s
     assert.equal(archive.server.count("CreateMultipartUpload"), 2);
     await archive.assertWhole();
   }));
+
+/** Begins a sync that ends while the store is at one kind of request, which has its effect or not. */
+async function killedIn(
+  archive: S3Archive,
+  operation: Operation,
+  when: "before" | "after",
+  ...flags: string[]
+) {
+  const controller = new AbortController();
+  archive.user.signal = controller.signal;
+  archive.server.faults.schedule((target) => {
+    if (target.operation !== operation) return undefined;
+    setTimeout(() => controller.abort(new Error("killed")), 100);
+    return { kind: "stall", when };
+  });
+  const { code } = await archive.user.run("sync", archive.user.path("Photos"), ...flags, ...archive.stores);
+  assert.equal(code, 1);
+  archive.calm();
+}
+
+test("an upload whose beginning was never answered is ended when its volume is given up", () =>
+  withArchive(async (archive) => {
+    await archive.put("a.mov", 20_000_000, 1);
+    await killedIn(archive, "CreateMultipartUpload", "after", "--seal");
+    assert.equal(archive.uploads, 1);
+    await archive.put("a.mov", 20_000_001, 2);
+    await archive.user.ok("sync", "--seal", ...archive.stores);
+    await archive.assertWhole();
+  }));
+
+for (const size of [1000, 20_000_000]) {
+  test(`a file of ${size} bytes that went while its last answer was lost is kept as it is in staging`, () =>
+    withArchive(async (archive) => {
+      await archive.put("gone.jpg", size, 1);
+      const last = size > PART ? "CompleteMultipartUpload" : "PutObject";
+      await killedIn(archive, last, "after");
+      const before = await hashes(archive.user.path("Photos"));
+      await archive.put("other.jpg", 10, 2);
+      await rm(archive.user.path("Photos/gone.jpg"));
+      await archive.user.ok("sync", ...archive.stores);
+      assert.equal(await archive.user.ok("ls", "uploads", ...archive.stores), "");
+      await archive.user.ok("restore", "gone.jpg", "--to", archive.user.path("out"));
+      assert.deepEqual(await hashes(archive.user.path("out/Photos")), before);
+      assert.ok(
+        !(await archive.user.json("sync", ...archive.stores))["snapshot"],
+        "the first one knows of it",
+      );
+    }));
+
+  test(`nothing of a file of ${size} bytes is left when it went before it was stored`, () =>
+    withArchive(async (archive) => {
+      await archive.put("gone.jpg", size, 1);
+      await killedIn(archive, size > PART ? "UploadPart" : "PutObject", "before");
+      await archive.put("other.jpg", 10, 2);
+      await rm(archive.user.path("Photos/gone.jpg"));
+      await archive.user.ok("sync", ...archive.stores);
+      assert.equal(await archive.user.ok("ls", "uploads", ...archive.stores), "");
+      assert.equal(archive.uploads, 0);
+      assert.equal(archive.keys("staged/").length, 1);
+    }));
+}
+
+test("an object with other bytes in the place of a file that went is not taken for it", () =>
+  withArchive(async (archive) => {
+    await archive.put("gone.jpg", 1000, 1);
+    await killedIn(archive, "PutObject", "after");
+    const [key = ""] = archive.keys("staged/");
+    const bytes = archive.server.bytes("bucket", `family/${key}`).slice();
+    bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
+    archive.server.addObject("bucket", `family/${key}`, bytes);
+    await archive.put("other.jpg", 10, 2);
+    await rm(archive.user.path("Photos/gone.jpg"));
+    await archive.user.ok("sync", ...archive.stores);
+    assert.equal(await archive.user.ok("ls", "uploads", ...archive.stores), "");
+    const { code } = await archive.user.run("restore", "gone.jpg", "--to", archive.user.path("out"));
+    assert.equal(code, 1);
+  }));
+
+for (const size of [1000, 20_000_000]) {
+  test(`a volume of ${size} bytes whose last answer was lost counts, though its files have changed since`, () =>
+    withArchive(async (archive) => {
+      await archive.put("a.mov", size, 1);
+      await killedIn(archive, size > PART ? "CompleteMultipartUpload" : "PutObject", "after", "--seal");
+      await archive.put("a.mov", size + 1, 2);
+      await archive.user.ok("sync", "--seal", ...archive.stores);
+      const known = (await archive.user.ok("ls", "volumes", "--json")).trim().split("\n");
+      assert.deepEqual(known.map((line) => JSON.parse(line).key).sort(), archive.keys("volumes/").sort());
+      await archive.assertWhole(2);
+    }));
+}

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { pathMatcher } from "../../lib/plan/glob.ts";
+import { pathMatcher, textsWithin } from "../../lib/plan/glob.ts";
 
 /** Pattern, a path that it means, a path that it does not. */
 const TABLE: readonly [pattern: string, means: string, not: string][] = [
@@ -67,3 +67,32 @@ test("a long pattern of stars does not take for ever", () => {
   pathMatcher([`${"*a".repeat(12)}b`])("a".repeat(60));
   assert.ok(performance.now() - started < 2000);
 });
+
+test("every path that matches has one of the texts within its patterns", () => {
+  const letters = fc.string({ unit: fc.constantFrom(..."ab/*?[]!\\."), maxLength: 10 });
+  const patterns = fc.array(letters, { minLength: 1, maxLength: 2 });
+  fc.assert(
+    fc.property(patterns, letters, (some, path) => {
+      const texts = textsWithin(some);
+      if (texts === undefined) return;
+      for (const match of [path, ...some].filter(pathMatcher(some))) {
+        assert.ok(texts.some((text) => match.includes(text)), `${match} has none of ${texts}`);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+const WITHIN: readonly [pattern: string, text: string | undefined][] = [
+  ["IMG_1.jpg", "IMG_1.jpg"],
+  ["Photos/2024/**/IMG_*.jpg", "Photos/2024/"],
+  ["*[0-9]*.heic", ".heic"],
+  ["a\\*b", "a"],
+  ["**", undefined],
+];
+
+for (const [pattern, text] of WITHIN) {
+  test(`what ${pattern} means has ${text ?? "no text for certain"} in its path`, () => {
+    assert.deepEqual(textsWithin([pattern]), text === undefined ? undefined : [text]);
+  });
+}

@@ -137,8 +137,8 @@ class FaultyUpload extends ForwardingUpload {
     this.#faults = faults;
   }
 
-  override send(index: number, body: Bytes): Promise<PartReceipt> {
-    return this.#faults.call("send", () => this.inner.send(index, body));
+  override send(index: number, body: Bytes, sha256?: string): Promise<PartReceipt> {
+    return this.#faults.call("send", () => this.inner.send(index, body, sha256));
   }
 
   override complete(receipts: readonly PartReceipt[], sha256?: string): Promise<ObjectInfo> {

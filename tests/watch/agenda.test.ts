@@ -2,19 +2,19 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Due } from "../../lib/jobs/due.ts";
 import { Agenda } from "../../lib/jobs/watch/agenda.ts";
+import type { DueJob } from "../../lib/jobs/watch/plan.ts";
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-function due(job: string, at: number): Due {
-  return { job, every: HOUR, last: undefined, due: at, isDue: false, isOverdue: false };
+function due(job: DueJob["job"], at: number): DueJob {
+  return { job, due: at };
 }
 
 /** An agenda that has just looked at everything. */
-function settled(jobs: readonly Due[] = []): Agenda {
+function settled(jobs: readonly DueJob[] = []): Agenda {
   const agenda = new Agenda();
   agenda.foldersChecked(NOW);
   agenda.looked(jobs, NOW);
@@ -40,8 +40,8 @@ test("changes are synced when they are at rest", () => {
 });
 
 test("what is due comes first, the longest due before", () => {
-  const agenda = settled([due("check volumes", NOW - 5000), due("check staging", NOW - 9000)]);
-  assert.equal(text(agenda.next(NOW, false)), "check staging +-9");
+  const agenda = settled([due("sync", NOW - 5000), due("check", NOW - 9000)]);
+  assert.equal(text(agenda.next(NOW, false)), "check +-9");
 });
 
 test("a sync is due without a change, too: the full scan as a safety net", () => {
@@ -71,8 +71,8 @@ test("a home that another run holds is tried again every minute", () => {
 });
 
 test("a job that fails does not hold up another", () => {
-  const agenda = settled([due("check volumes", NOW)]);
-  agenda.failed("check volumes", false, NOW);
+  const agenda = settled([due("check", NOW)]);
+  agenda.failed("check", false, NOW);
   assert.equal(text(agenda.next(NOW, false)), "sync +0");
 });
 
@@ -85,9 +85,18 @@ test("a success ends the waiting", () => {
   assert.equal(agenda.failed("sync", false, NOW), NOW + MINUTE);
 });
 
+test("a job that stays due, though it ended well, runs once an hour", () => {
+  const agenda = settled([due("check", NOW - HOUR)]);
+  agenda.done("check", NOW);
+  agenda.looked([due("check", NOW - HOUR)], NOW);
+  agenda.foldersChecked(NOW + HOUR);
+  agenda.looked([due("check", NOW - HOUR)], NOW + HOUR);
+  assert.equal(text(agenda.next(undefined, false)), "check +3600");
+});
+
 test("after a job it looks what is due now", () => {
   const agenda = settled();
-  agenda.done("check volumes", NOW);
+  agenda.done("check", NOW);
   assert.equal(agenda.next(undefined, false).task.kind, "look");
 });
 

@@ -1,10 +1,11 @@
 /** `coldframe find`: where is this photo? */
 
 import type { Command } from "commander";
+import { type Copy, whereaboutsOf } from "../../catalog/whereabouts.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
 import { type ImageItem, readContents } from "../../jobs/image/contents.ts";
-import { type PathMatcher, pathMatcher } from "../../plan/glob.ts";
+import { type PathMatcher, pathMatcher, textsWithin } from "../../plan/glob.ts";
 import { formatSize } from "../../size.ts";
 import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } from "../command.ts";
 import { formatTime, printable } from "../format.ts";
@@ -39,7 +40,7 @@ export function findCommand(context: CommandContext): Command {
 async function run(context: CommandContext, patterns: readonly string[], flags: Flags): Promise<void> {
   const matches = pathMatcher(patterns);
   const found = flags.image === undefined
-    ? await findInCatalog(context, matches, flags)
+    ? await findInCatalog(context, patterns, flags)
     : await findInImage(context, matches, flags, flags.image);
   if (found > 0) return;
   throw new ColdframeError("nothing-found", `nothing matches ${patterns.join(" ")}`, {
@@ -50,15 +51,29 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
 }
 
 /** @returns how many there are */
-async function findInCatalog(context: CommandContext, matches: PathMatcher, flags: Flags): Promise<number> {
+async function findInCatalog(
+  context: CommandContext,
+  patterns: readonly string[],
+  flags: Flags,
+): Promise<number> {
+  const matches = pathMatcher(patterns);
+  const containing = textsWithin(patterns);
+  const filter = { all: flags.all === true, ...(containing && { containing }) };
   let found = 0;
   await withSession(context, flags, {}, async (session) => {
-    for await (const page of versionPages(session.db, { all: flags.all === true })) {
-      for (const version of page) {
-        if (!matches(version.path)) continue;
-        found++;
-        if (flags.json === true) json(context.terminal, version);
-        else line(context.terminal, describe(version));
+    const mirrors = new Map(session.home.config.mirrors.map(({ name, store }) => [store, name]));
+    for await (const page of versionPages(session.db, filter)) {
+      const matching = page.filter(({ path }) => matches(path));
+      found += matching.length;
+      const contents = matching.map(({ content }) => content);
+      const copies = Map.groupBy(await whereaboutsOf(session.db, contents), ({ content }) => content);
+      for (const version of matching) {
+        const own = copies.get(version.content) ?? [];
+        if (flags.json === true) json(context.terminal, { ...version, copies: own.map(copyJson) });
+        else {
+          line(context.terminal, describe(version));
+          for (const copy of own) line(context.terminal, describeCopy(copy, mirrors));
+        }
       }
     }
   });
@@ -114,8 +129,21 @@ function describe(version: VersionRow): string {
   return `${facts}  ${placeOf(version).padEnd(38)}  ${printable(version.path)}${state}`;
 }
 
+function copyJson({ content: _, ...copy }: Copy): unknown {
+  return copy;
+}
+
+/** Where a copy is, and what was last proven of it. */
+function describeCopy(copy: Copy, mirrors: ReadonlyMap<string, string>): string {
+  const name = copy.kind === "mirror" ? mirrors.get(copy.store) : undefined;
+  const kind = name === undefined ? copy.kind : `mirror ${name}`;
+  const place = `${printable(copy.store)}: ${printable(copy.key)}`;
+  return `          ${kind} at ${place}, ${copy.proven} ${formatTime(copy.provenAt)}`;
+}
+
 /** The nearest safe place of a version, in one phrase. */
-export function placeOf(version: Pick<VersionRow, "volume" | "staged">): string {
+export function placeOf(version: Pick<VersionRow, "volume" | "staged" | "mirrored">): string {
   if (version.volume !== undefined) return `volume ${version.volume}`;
-  return version.staged ? "staging" : "not stored yet";
+  if (version.staged) return "staging";
+  return version.mirrored ? "mirror" : "not stored yet";
 }

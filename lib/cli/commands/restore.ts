@@ -26,7 +26,7 @@ import type { ThawTier } from "../../store/store.ts";
 import { amount, count, formatTime, printable } from "../format.ts";
 import { defaultHint } from "../hints.ts";
 import { addIdentityFlag, type IdentityFlags, imageOption, withImage } from "../image.ts";
-import { passphraseAsker } from "../passphrase.ts";
+import { masterKeyAsker, passphraseAsker } from "../passphrase.ts";
 import { progressReporter } from "../progress.ts";
 import { askConsent, describePlan } from "../restore-plan.ts";
 import { complain, json, line, type Terminal, warn } from "../terminal.ts";
@@ -165,6 +165,7 @@ function settingsOf({ terminal }: CommandContext, flags: Flags, session: Session
     wait: flags.wait === true,
     sleep,
     unlock: unlockWith(flags.identity ?? session.home.paths.identity, passphraseAsker(terminal)),
+    masterKey: masterKeyAsker(terminal),
     approve: (plan, option) => askConsent(terminal, plan, option, consent),
   };
 }

@@ -20,6 +20,7 @@ import {
   withSession,
 } from "../command.ts";
 import { amount, count, printable } from "../format.ts";
+import { describeOutcome, outcomeJson } from "../mirror-text.ts";
 import { describeFailures, describeScan, scanJson } from "../scan-text.ts";
 import { complain, json, line, styled, type Terminal, warn } from "../terminal.ts";
 import { keyAdvice } from "../key-advice.ts";
@@ -31,6 +32,7 @@ interface Flags extends GlobalFlags, StoreFlags {
   readonly dryRun?: boolean;
   readonly acceptGone?: boolean;
   readonly acceptDevice?: boolean;
+  readonly acceptChanges?: boolean;
 }
 
 export function syncCommand(context: CommandContext): Command {
@@ -50,26 +52,36 @@ export function syncCommand(context: CommandContext): Command {
     .option("--dry-run", "say what would be done, and write nothing")
     .option("--accept-gone", "most files of a folder, or files in staging, are really gone")
     .option("--accept-device", "a folder has really moved to another disk")
+    .option("--accept-changes", "files that have become random bytes are as they should be")
     .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
 }
 
 async function run(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
-  const accept = { gone: flags.acceptGone === true, device: flags.acceptDevice === true };
+  const accept = {
+    gone: flags.acceptGone === true,
+    device: flags.acceptDevice === true,
+    changes: flags.acceptChanges === true,
+  };
   if (flags.dryRun === true) return await dryRun(context, dirs, flags);
-  await withSession(context, flags, { create: dirs.length > 0, lockFor: "sync" }, async (session, opened) => {
-    if (opened.created && flags.json !== true) welcome(context.terminal, opened);
-    const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
-    const report = await sync(session, {
-      dirs,
-      accept,
-      rest: flags.rest,
-      seal: flags.seal === true,
-      volumeSize,
-    });
-    if (flags.json === true) json(context.terminal, toJson(report));
-    else print(context.terminal, report, opened);
-    context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
-  });
+  await withSession(
+    context,
+    flags,
+    { create: dirs.length > 0, lockFor: "sync", job: "sync" },
+    async (session, opened) => {
+      if (opened.created && flags.json !== true) welcome(context.terminal, opened);
+      const volumeSize = flags.volumeSize ?? session.home.config.volumeSize;
+      const report = await sync(session, {
+        dirs,
+        accept,
+        rest: flags.rest,
+        seal: flags.seal === true,
+        volumeSize,
+      });
+      if (flags.json === true) json(context.terminal, toJson(report));
+      else print(context.terminal, report, opened);
+      context.finish(needsAttention(report) ? EXIT.partly : EXIT.done);
+    },
+  );
 }
 
 async function dryRun(context: CommandContext, dirs: readonly string[], flags: Flags): Promise<void> {
@@ -128,6 +140,7 @@ function print(terminal: Terminal, report: SyncReport, { session }: OpenSession)
       "See `coldframe ls pending`. The next run tries again; --seal puts them into a volume now.",
     );
   }
+  for (const outcome of report.mirrors) describeOutcome(terminal, outcome);
   const cold = session.urls.cold;
   line(terminal, `Stored at ${cold}`);
   if (cold === `file:${homePaths(session.home.paths.root).store}`) {
@@ -147,7 +160,7 @@ function describeTrouble(terminal: Terminal, { code, message, hint }: Trouble, u
 }
 
 function toJson(report: SyncReport): unknown {
-  return { ...report, scan: scanJson(report.scan) };
+  return { ...report, scan: scanJson(report.scan), mirrors: report.mirrors.map(outcomeJson) };
 }
 
 function printPreview(terminal: Terminal, result: SyncPreview): void {

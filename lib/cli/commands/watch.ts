@@ -6,7 +6,7 @@ import { homePath } from "../../home/home.ts";
 import type { OpenOptions } from "../../jobs/open.ts";
 import { watchTree } from "../../jobs/watch/folder.ts";
 import { RAISE_LIMITS } from "../../jobs/watch/limits.ts";
-import { look } from "../../jobs/watch/look.ts";
+import { parsePlan, planWatch, type WatchPlan } from "../../jobs/watch/plan.ts";
 import { serviceManager } from "../../jobs/watch/service.ts";
 import { type Ended, watch, type WatchEvent } from "../../jobs/watch/watch.ts";
 import {
@@ -26,6 +26,7 @@ import { describeRun } from "../watch-text.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly rest: number;
+  readonly dryRun?: boolean;
 }
 
 export function watchCommand(context: CommandContext): Command {
@@ -38,7 +39,25 @@ export function watchCommand(context: CommandContext): Command {
   )
     .argument("[dir...]", "folders to watch; without any, those protected so far")
     .addOption(restOption().default(10_000, "10"))
-    .action((dirs: string[], flags: Flags) => run(context, dirs, flags));
+    .option("--dry-run", "say what would be watched and what is due, and do nothing")
+    .action((dirs: string[], flags: Flags) => (flags.dryRun === true ? dryRun : run)(context, dirs, flags));
+}
+
+async function dryRun(
+  { terminal, finish }: CommandContext,
+  dirs: readonly string[],
+  flags: Flags,
+): Promise<void> {
+  const home = homePath(flags.home, terminal.env);
+  const plan = await planWatch(openOptions(terminal, home, flags), dirs.map((dir) => resolve(dir)));
+  if (flags.json === true) json(terminal, { dryRun: true, ...plan });
+  else printPlan(terminal, plan);
+  finish(EXIT.done);
+}
+
+function printPlan(terminal: Terminal, { folders, jobs }: WatchPlan): void {
+  for (const folder of folders) line(terminal, `Would watch ${printable(folder)}.`);
+  for (const { job, due } of jobs) line(terminal, `Would run ${job}, due ${formatTime(due)}.`);
 }
 
 async function run(
@@ -53,7 +72,10 @@ async function run(
     dirs,
     rest: flags.rest,
     run: (args) => runCommand(terminal, [...args, ...passedOn(home, flags)]),
-    look: () => look(openOptions(terminal, home, flags), dirs),
+    look: async () =>
+      parsePlan(
+        (await runCommand(terminal, ["watch", "--dry-run", ...dirs, ...passedOn(home, flags)])).result,
+      ),
     start: watchTree,
     service,
     tell: (event) => flags.json === true ? json(terminal, event) : print(terminal, event),

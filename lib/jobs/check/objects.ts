@@ -125,9 +125,10 @@ function judge<O extends ExpectedObject>(
   return { object, info, levels, faults };
 }
 
-/** Only volumes stand in the class that the store's URL names; all else is needed at once. */
+/** Only volumes stand in the class that the store's URL names; all else of ours is needed at once. */
 function classFault(url: string, { key, storageClass }: ObjectInfo): Fault[] {
   if (storageClass === undefined || !/^s3:/i.test(url)) return [];
+  if (!/^(volumes|manifests|staged|catalog)\//.test(key)) return []; // another tool chose that
   const wanted = key.startsWith("volumes/") ? parseS3Url(url).storageClass : "STANDARD";
   return storageClass === wanted ? [] : [{ kind: "wrong-class", found: storageClass, wanted }];
 }

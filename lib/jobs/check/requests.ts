@@ -23,6 +23,9 @@ export interface Requests {
   readonly volumeBytes: number;
 }
 
+/** Nothing asked. */
+export const NO_REQUESTS: Requests = { lists: 0, heads: 0, gets: 0, thaws: 0, bytesRead: 0, volumeBytes: 0 };
+
 /** Objects on a page of a listing, as S3 and Drive give them. */
 const PAGE = 1_000;
 

@@ -2,21 +2,32 @@
 
 import { type ContentCopies, copiesOf } from "../../catalog/copies.ts";
 import type { Found } from "../../catalog/findings.ts";
-import { provenObjects } from "../../catalog/proofs.ts";
+import { type Level, provenObjects } from "../../catalog/proofs.ts";
 import { stagedCopies, type StagedCopy, stagedStores } from "../../catalog/staged.ts";
 import { hasCode } from "../../errors.ts";
 import type { Session } from "../session.ts";
+import type { ObjectInfo } from "../../store/store.ts";
+import { type DeepOptions, NO_KEY } from "./deep.ts";
+import { type ExpectedSingle, readSingles } from "./singles-deep.ts";
 import { foreignFinding, foreignObjects } from "./known.ts";
 import { countLevels, findingName, type Group, Look, type StoreReport } from "./look.ts";
-import { type ExpectedObject, type Fault, listAll, lookAt, type Looked } from "./objects.ts";
+import { type Fault, listAll, lookAt, type Looked } from "./objects.ts";
 import { costOf, CountingStore } from "./requests.ts";
-import { describeFault, describeRemains, pathsOf, type Remains, remainsOf, severityOf } from "./texts.ts";
+import { describeFault, pathsOf, type Remains, remainsOf, severityOf, withRemains } from "./texts.ts";
 
 /** The name in `runs`, and the scope of the findings. */
 export const STAGING = "check staging";
 
+/** How to look at stores. */
+export interface LookRequest {
+  /** Bytes that checks have read since the month began. */
+  readonly readBefore: number;
+  /** Undefined where nothing is to be read. */
+  readonly deep: DeepOptions | undefined;
+}
+
 /** A staged object, as a check goes by it. */
-export interface ExpectedStaged extends ExpectedObject {
+export interface ExpectedStaged extends ExpectedSingle {
   readonly copy: StagedCopy;
 }
 
@@ -24,12 +35,12 @@ export interface ExpectedStaged extends ExpectedObject {
 export async function lookAtStaging(
   session: Session,
   look: Look,
-  readBefore: number,
+  { readBefore, deep }: LookRequest,
 ): Promise<StoreReport[]> {
   const urls = new Set([session.urls.staging, ...await stagedStores(session.db)]);
   const reports: StoreReport[] = [];
   for (const url of urls) {
-    const report = await lookAtStore(session, look, url, readBefore);
+    const report = await lookAtStore(session, look, url, { readBefore, deep });
     if (report !== undefined) reports.push(report);
   }
   return reports;
@@ -39,7 +50,7 @@ async function lookAtStore(
   session: Session,
   look: Look,
   url: string,
-  readBefore: number,
+  { readBefore, deep }: LookRequest,
 ): Promise<StoreReport | undefined> {
   const expected = (await stagedCopies(session.db, url)).map(expectedOf);
   const store = await openUnlessUnused(session, url, expected.length > 0);
@@ -60,10 +71,15 @@ async function lookAtStore(
   await judgeStaged(session, look, url, counted);
   const foreign = await foreignObjects(session.db, listed.values(), "staged/");
   foreignFinding(url, "staged/", foreign).forEach((found) => look.add(found));
+  const whole = counted.filter(({ info, faults }) => isReadable(info) && !faults.some(isDamaging));
+  const objects = whole.map(({ object }) => object);
+  const read = deep &&
+    await readSingles(session, look, store, objects, deep, "coldframe check staging --mend");
+  const group = groupOf("staged files", url, counted, read, deep);
   const { requests } = store;
   return {
     store: url,
-    groups: [groupOf(url, counted)],
+    groups: [group],
     requests,
     cost: await costOf(session, url, requests, readBefore),
   };
@@ -84,7 +100,8 @@ export async function openUnlessUnused(
 }
 
 function expectedOf(copy: StagedCopy): ExpectedStaged {
-  return { copy, key: copy.key, size: copy.size, checksum: copy.checksum, stored: copy.time };
+  const { key, size, checksum, content, time } = copy;
+  return { copy, key, size, checksum, content, stored: time };
 }
 
 async function judgeStaged(
@@ -118,7 +135,7 @@ function stagedFinding(
     name: findingName(fault.kind === "wrong-class" ? "class" : "object", url, object.key),
     kind: fault.kind,
     severity: severityOf(fault),
-    message: `${describeFault(url, object, fault)}; ${describeRemains(remains)}`,
+    message: withRemains(describeFault(url, object, fault), remains),
     hint: stagedHint(url, fault, remains),
     files: pathsOf(copies === undefined ? [] : [copies]),
   };
@@ -131,14 +148,38 @@ function stagedHint(url: string, { kind }: Fault, { lost }: Remains): string {
   return `Take it back out of ${bin}. To give it up: coldframe sync --accept-gone`;
 }
 
-function groupOf(url: string, looked: readonly Looked<ExpectedStaged>[]): Group {
-  const proven = countLevels(looked.map(({ levels }) => levels));
+/** Whether an object can be read now. */
+export function isReadable(info: ObjectInfo | undefined): boolean {
+  return info?.availability.state === "ready";
+}
+
+/** Whether there is no use in reading an object that has this fault. */
+export function isDamaging(fault: Fault): boolean {
+  return severityOf(fault) === "damage";
+}
+
+/**
+ * What was proven of objects that hold one file each.
+ *
+ * @param read the levels that those reached which were read; undefined when none was to be read
+ */
+export function groupOf(
+  what: string,
+  url: string,
+  looked: readonly Looked[],
+  read: readonly (readonly Level[])[] | undefined,
+  deep: DeepOptions | undefined,
+): Group {
+  const proven = countLevels([...looked.map(({ levels }) => levels), ...read ?? []]);
   return {
-    what: "staged files",
+    what,
     objects: looked.length,
     bytes: looked.reduce((sum, { object }) => sum + (object.size ?? 0), 0),
     proven,
-    remarks: checksumRemarks(url, looked.length, proven.checksummed),
+    remarks: [
+      ...(deep === undefined ? checksumRemarks(url, looked.length, proven.checksummed) : []),
+      ...(deep !== undefined && deep.keys === undefined ? [NO_KEY] : []),
+    ],
   };
 }
 

@@ -43,12 +43,16 @@ export function remainsOf(
   all: readonly ContentCopies[],
   without: { readonly key: string; readonly store: string; readonly volume?: string },
 ): Remains {
+  const isOther = ({ key, store }: { readonly key: string; readonly store: string }) =>
+    key !== without.key || store !== without.store;
   const rest = all.map((copies) => ({
     ...copies,
     volumes: copies.volumes.filter((name) => name !== without.volume),
-    staged: copies.staged.filter(({ key, store }) => key !== without.key || store !== without.store),
+    staged: copies.staged.filter(isOther),
+    mirrors: copies.mirrors.filter(isOther),
   }));
-  const isStored = ({ volumes, staged }: ContentCopies) => volumes.length + staged.length > 0;
+  const isStored = ({ volumes, staged, mirrors }: ContentCopies) =>
+    volumes.length + staged.length + mirrors.length > 0;
   return {
     inSource: rest.filter(({ inSource }) => inSource),
     stored: rest.filter((copies) => !copies.inSource && isStored(copies)),
@@ -56,10 +60,15 @@ export function remainsOf(
   };
 }
 
-/** Which good copies remain, as one sentence. */
-export function describeRemains({ inSource, stored, lost }: Remains): string {
+/** What is wrong, and which good copies remain, as one sentence. */
+export function withRemains(what: string, remains: Remains): string {
+  const { inSource, stored, lost } = remains;
+  return inSource.length + stored.length + lost.length === 0 ? what : `${what}; ${describeRemains(remains)}`;
+}
+
+function describeRemains({ inSource, stored, lost }: Remains): string {
   const [only] = [...inSource, ...stored, ...lost];
-  if (only === undefined) return "it held no files";
+  if (only === undefined) return "";
   if (inSource.length + stored.length + lost.length === 1) return describeOne(only, lost.length === 1);
   const parts = [
     inSource.length > 0 ? `${inSource.length} still in their folders` : "",
@@ -71,14 +80,18 @@ export function describeRemains({ inSource, stored, lost }: Remains): string {
   }`;
 }
 
-function describeOne({ paths, inSource, volumes, staged }: ContentCopies, lost: boolean): string {
-  const name = paths[0] ?? "a file";
+function describeOne(copies: ContentCopies, lost: boolean): string {
+  const name = copies.paths[0] ?? "a file";
   if (lost) return `it was the only copy of ${name}`;
-  if (inSource) return `${name} is still in its folder`;
-  const [volume] = volumes;
-  return `${name} is also ${
-    volume === undefined ? `staged at ${staged[0]?.store ?? ""}` : `in volume ${volume}`
-  }`;
+  return copies.inSource ? `${name} is still in its folder` : `${name} is also ${describePlace(copies)}`;
+}
+
+/** Where a stored copy is: `in volume NAME`, `staged at URL`, `in the mirror URL`. */
+export function describePlace({ volumes, staged, mirrors }: ContentCopies): string {
+  const [[volume], [object], [mirror]] = [volumes, staged, mirrors];
+  if (volume !== undefined) return `in volume ${volume}`;
+  if (object !== undefined) return `staged at ${object.store}`;
+  return mirror === undefined ? "nowhere else" : `in the mirror ${mirror.store} as ${mirror.key}`;
 }
 
 /** The names of all files of these contents. */

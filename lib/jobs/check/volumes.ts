@@ -4,19 +4,23 @@
  */
 
 import { contentsOfVolume, copiesOf } from "../../catalog/copies.ts";
+import { lostContents } from "../../catalog/damaged.ts";
 import type { Found } from "../../catalog/findings.ts";
-import { type Proof, provenObjects } from "../../catalog/proofs.ts";
+import { type Level, type Proof, provenObjects } from "../../catalog/proofs.ts";
 import { listSnapshots, type Snapshot } from "../../catalog/runs.ts";
 import { listVolumes, type Volume } from "../../catalog/volumes.ts";
-import type { ObjectInfo } from "../../store/store.ts";
-import { manifestKey } from "../object-keys.ts";
+import type { Availability, ObjectInfo } from "../../store/store.ts";
+import { manifestKey, volumeKey } from "../object-keys.ts";
 import type { Session } from "../session.ts";
 import { foreignFinding, foreignObjects } from "./known.ts";
-import { countLevels, findingName, type Group, Look, type StoreReport } from "./look.ts";
+import { type DeepOptions, NO_KEY } from "./deep.ts";
+import { countLevels, findingName, type Group, Look, NOTHING_PROVEN, type StoreReport } from "./look.ts";
+import { thawVolumes } from "./thaw.ts";
+import { readVolumes } from "./volumes-deep.ts";
 import { type ExpectedObject, type Fault, listAll, lookAt, type Looked } from "./objects.ts";
 import { costOf, CountingStore } from "./requests.ts";
-import { checksumRemarks, openUnlessUnused } from "./staging.ts";
-import { describeFault, describeRemains, pathsOf, type Remains, remainsOf, severityOf } from "./texts.ts";
+import { checksumRemarks, isDamaging, type LookRequest, openUnlessUnused } from "./staging.ts";
+import { describeFault, pathsOf, type Remains, remainsOf, severityOf, withRemains } from "./texts.ts";
 
 /** The name in `runs`, and the scope of the findings. */
 export const VOLUMES = "check volumes";
@@ -30,22 +34,41 @@ export interface ExpectedVolume extends ExpectedObject {
 export async function lookAtVolumes(
   session: Session,
   look: Look,
-  readBefore: number,
+  { readBefore, deep }: LookRequest,
 ): Promise<StoreReport[]> {
   const volumes = (await listVolumes(session.db)).filter(({ state }) => state === "stored");
   const snapshots = await listSnapshots(session.db);
   const urls = new Set([session.urls.cold, ...[...volumes, ...snapshots].map(({ store }) => store)]);
+  for (const volume of await listVolumes(session.db)) {
+    if (volume.state === "damaged") (await lostFindings(session, volume)).forEach((found) => look.add(found));
+  }
   const reports: StoreReport[] = [];
   for (const url of urls) {
     const there = ({ store }: { readonly store: string }) => store === url;
     const holds = { volumes: volumes.filter(there), snapshots: snapshots.filter(there) };
     const store = await openUnlessUnused(session, url, holds.volumes.length + holds.snapshots.length > 0);
     if (store === undefined) continue;
-    const groups = await new StoreLook(session, look, store).run(holds);
+    const groups = await new StoreLook(session, look, store, deep).run(holds);
     const { requests } = store;
     reports.push({ store: url, groups, requests, cost: await costOf(session, url, requests, readBefore) });
   }
   return reports;
+}
+
+/** Files of a damaged volume that nobody can store again: they stay named until they are given up. */
+async function lostFindings({ db }: Session, { id, key, store }: Volume): Promise<Found[]> {
+  const lost = await copiesOf(db, await lostContents(db, id));
+  if (lost.length === 0) return [];
+  const files = lost.length === 1 ? "a file" : `${lost.length} files`;
+  return [{
+    name: `lost: ${key} at ${store}`,
+    kind: "content-lost",
+    severity: "damage",
+    message: `${files} of the damaged ${key} at ${store} are in no good copy`,
+    hint: "What can still be read of them: coldframe restore PATH --deleted --to DIR. " +
+      "To give them up: coldframe check volumes --accept-lost",
+    files: pathsOf(lost),
+  }];
 }
 
 const FOLDERS = ["volumes/", "manifests/", "catalog/"];
@@ -54,11 +77,13 @@ class StoreLook {
   readonly #session: Session;
   readonly #look: Look;
   readonly #store: CountingStore;
+  readonly #deep: DeepOptions | undefined;
   readonly #url: string;
   #listed: ReadonlyMap<string, ObjectInfo> = new Map();
 
-  constructor(session: Session, look: Look, store: CountingStore) {
+  constructor(session: Session, look: Look, store: CountingStore, deep: DeepOptions | undefined) {
     this.#session = session;
+    this.#deep = deep;
     this.#look = look;
     this.#store = store;
     this.#url = store.url;
@@ -71,7 +96,7 @@ class StoreLook {
     const prefixes = this.#url === this.#session.urls.staging ? FOLDERS : [""];
     this.#listed = await listAll(this.#store, prefixes, this.#session.signal);
     const groups = [
-      await this.#volumes(volumes),
+      ...await this.#volumes(volumes),
       await this.#manifests(volumes),
       await this.#snapshots(snapshots),
     ];
@@ -82,7 +107,7 @@ class StoreLook {
     return groups;
   }
 
-  async #volumes(volumes: readonly Volume[]): Promise<Group> {
+  async #volumes(volumes: readonly Volume[]): Promise<Group[]> {
     const expected = volumes.map((volume): ExpectedVolume => ({
       volume,
       key: volume.key,
@@ -97,14 +122,51 @@ class StoreLook {
     for (const { object, faults } of looked) {
       for (const fault of faults) this.#look.add(await this.#volumeFinding(object, fault));
     }
-    const group = this.#group("volumes", looked);
     const unknown = volumes.filter(({ checksum }) => checksum === undefined).length;
-    return { ...group, remarks: [...group.remarks, ...unknownRemarks(unknown)] };
+    if (this.#deep !== undefined) return await this.#readVolumes(looked, this.#deep);
+    const group = this.#group("volumes", looked);
+    return [{ ...group, remarks: [...group.remarks, ...unknownRemarks(unknown)] }];
+  }
+
+  async #readVolumes(looked: readonly Looked<ExpectedVolume>[], deep: DeepOptions): Promise<Group[]> {
+    const whole = looked.filter(({ faults }) => !faults.some(isDamaging));
+    const objects = (state: Availability["state"]) =>
+      whole.filter(({ info }) => info?.availability.state === state).map(({ object }) => object);
+    const [ready, archived, thawing] = [objects("ready"), objects("archived"), objects("thawing")];
+    const { volumes, files } = await readVolumes(this.#session, this.#look, this.#store, ready, deep);
+    const remarks = [
+      ...(deep.keys === undefined ? [NO_KEY] : []),
+      ...(thawing.length > 0 ? [`${thawing.length} are being thawed`] : []),
+      ...await this.#archivedRemarks(archived, deep),
+    ];
+    const group = this.#group("volumes", looked, volumes);
+    const read = files.restored + files.failed;
+    const { restored, bytes } = files;
+    if (read === 0) return [{ ...group, remarks }];
+    const proven = { ...NOTHING_PROVEN, restored };
+    return [{ ...group, remarks }, {
+      what: "files out of volumes",
+      objects: read,
+      bytes,
+      proven,
+      remarks: [],
+    }];
+  }
+
+  async #archivedRemarks(archived: readonly ExpectedVolume[], deep: DeepOptions): Promise<string[]> {
+    if (archived.length === 0) return [];
+    const one = archived.length === 1;
+    const what = one ? "1 volume is archived" : `${archived.length} volumes are archived`;
+    if (deep.thaw === undefined) {
+      return [`${what} and ${one ? "was" : "were"} not read: --thaw bulk would ask for it, with its price`];
+    }
+    return [`${what}; ${await thawVolumes(this.#session, this.#store, archived, deep.thaw, deep)}`];
   }
 
   /** To compare their checksums would take as many requests again, for what the volumes hold, too. */
   async #manifests(volumes: readonly Volume[]): Promise<Group> {
-    const expected = volumes.map((volume): ExpectedVolume => ({
+    const own = volumes.filter(({ name, key }) => key === volumeKey(name)); // other tools store none
+    const expected = own.map((volume): ExpectedVolume => ({
       volume,
       key: manifestKey(volume.name),
       size: volume.manifestSize,
@@ -162,8 +224,8 @@ class StoreLook {
     return looked;
   }
 
-  #group(what: string, looked: readonly Looked[]): Group {
-    const proven = countLevels(looked.map(({ levels }) => levels));
+  #group(what: string, looked: readonly Looked[], read: readonly (readonly Level[])[] = []): Group {
+    const proven = countLevels([...looked.map(({ levels }) => levels), ...read]);
     return {
       what,
       objects: looked.length,
@@ -182,7 +244,7 @@ class StoreLook {
       name: findingName(fault.kind === "wrong-class" ? "class" : "object", this.#url, key),
       kind: fault.kind,
       severity: severityOf(fault),
-      message: `${describeFault(this.#url, object, fault)}; ${describeRemains(remains)}`,
+      message: withRemains(describeFault(this.#url, object, fault), remains),
       hint: volumeHint(fault, remains),
       files: pathsOf(copies),
     };

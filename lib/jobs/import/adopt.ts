@@ -6,12 +6,15 @@
 import { addStoredVolume, type RecoveredFile } from "../../catalog/recovered.ts";
 import type { Database } from "../../catalog/database.ts";
 import { adoptedObjects, pathsTaken, waitingAmong } from "../../catalog/adopted.ts";
+import { findVolume } from "../../catalog/volumes.ts";
 import { SALT_SIZE } from "../../import/lomob.ts";
 import { besideName } from "../../import/names.ts";
+import type { ThawTier } from "../../store/store.ts";
 import type { Session } from "../session.ts";
 import { type ExaminedImage, examineImage, openImageObject } from "./examine.ts";
 import { listLomob, type LomobObject, type LomobSource } from "./lomob-source.ts";
 import { emptyProblem, type ImportProblem, problemFrom } from "./problems.ts";
+import { Thawer } from "./thaw.ts";
 
 /** The name that adopted files stand under, as a source. No machine reads it: it is no folder any more. */
 export const ADOPTED_SOURCE = "lomo-backup";
@@ -32,6 +35,8 @@ export interface AdoptReport {
   readonly known: number;
   /** Contents that waited to be stored and need not be any more, and their bytes. */
   readonly spared: { readonly contents: number; readonly bytes: number };
+  /** Images that are being thawed, to be adopted by a later run. */
+  readonly thawing: readonly string[];
   readonly problems: readonly ImportProblem[];
 }
 
@@ -39,11 +44,16 @@ export interface AdoptReport {
  * Adopts every image that its hash proves. Files that were uploaded alone stay where they are: they can be
  * restored, and the next sync stores them anew.
  *
+ * @param thaw has archived images thawed; undefined not to
  * @throws StoreError when the place is gone
  */
-export async function adoptLomob(session: Session, source: LomobSource): Promise<AdoptReport> {
+export async function adoptLomob(
+  session: Session,
+  source: LomobSource,
+  thaw: ThawTier | undefined,
+): Promise<AdoptReport> {
   const objects = (await listLomob(source)).filter(({ kind }) => kind === "image");
-  const adopting = new Adopting(session, source);
+  const adopting = new Adopting(session, source, thaw);
   const known = await adoptedObjects(session.db, source.place.store.url);
   for (const object of objects) {
     session.signal.throwIfAborted();
@@ -56,18 +66,26 @@ export async function adoptLomob(session: Session, source: LomobSource): Promise
 class Adopting {
   readonly #session: Session;
   readonly #source: LomobSource;
+  readonly #thawer: Thawer;
   readonly #adopted: AdoptedImage[] = [];
   readonly #problems: ImportProblem[] = [];
   #spared = { contents: 0, bytes: 0 };
   known = 0;
 
-  constructor(session: Session, source: LomobSource) {
+  constructor(session: Session, source: LomobSource, thaw: ThawTier | undefined) {
+    this.#thawer = new Thawer(source.place.store, thaw);
     this.#session = session;
     this.#source = source;
   }
 
   report(): AdoptReport {
-    return { adopted: this.#adopted, known: this.known, spared: this.#spared, problems: this.#problems };
+    return {
+      adopted: this.#adopted,
+      known: this.known,
+      spared: this.#spared,
+      thawing: this.#thawer.thawing,
+      problems: this.#problems,
+    };
   }
 
   async take({ info }: LomobObject): Promise<void> {
@@ -76,9 +94,13 @@ class Adopting {
       return void this.#problems.push(emptyProblem(key, `${key} has no bytes: its upload failed`));
     }
     try {
+      if (await this.#thawer.mustWait(info)) return;
       const image = await this.#examine(info);
       this.#problems.push(...image.problems);
-      if (image.proof !== "wrong") await this.#adopt(image);
+      if (image.proof === "wrong") return;
+      const name = `${image.stem}--${image.survey.sha256.slice(0, 8)}`;
+      if (await findVolume(this.#session.db, name) !== undefined) this.known++; // a copy of it, elsewhere
+      else await this.#adopt(image, name);
     } catch (error) {
       this.#session.signal.throwIfAborted();
       this.#problems.push(problemFrom(key, undefined, error));
@@ -95,12 +117,11 @@ class Adopting {
     }
   }
 
-  async #adopt(image: ExaminedImage): Promise<void> {
+  async #adopt(image: ExaminedImage, name: string): Promise<void> {
     const { db, report } = this.#session;
-    const { info, stem, survey } = image;
+    const { info, survey } = image;
     // Only now, when something is to be kept there: this marks a folder as a store.
     const store = await this.#session.storeAt(this.#source.place.store.url);
-    const name = `${stem}--${survey.sha256.slice(0, 8)}`;
     const spared = await waitingAmong(db, survey.files.map(({ sha256 }) => sha256));
     const created = survey.created ?? info.modified ?? this.#session.now();
     const times = survey.files.map(({ mtime }) => mtime);

@@ -9,7 +9,7 @@ import { objectAccess } from "../restore/object-access.ts";
 import { isImage, openLomobImage } from "./image.ts";
 import type { HashedFile, RecordedImage } from "./lomob-database.ts";
 import type { LomobSource } from "./lomob-source.ts";
-import { archivedError, type ImportProblem } from "./problems.ts";
+import type { ImportProblem } from "./problems.ts";
 import { type Survey, type SurveyedFile, surveyImage } from "./survey.ts";
 
 /**
@@ -42,11 +42,10 @@ export interface ExaminedImage extends OpenImage {
 /**
  * Opens an image, encrypted or not.
  *
- * @throws ColdframeError `key-wrong`, `key-missing`, `damaged`, `object-archived`
+ * @throws ColdframeError `key-wrong`, `key-missing`, `damaged`
  */
 export async function openImageObject(source: LomobSource, info: ObjectInfo): Promise<OpenImage> {
-  const { key, size, availability } = info;
-  if (availability.state !== "ready") throw archivedError(key, availability.state === "thawing");
+  const { key, size } = info;
   const object = objectAccess(source.place.store, key, size);
   const stem = imageStem(key);
   if (await isImage(object)) return { info, stem, encrypted: false, access: object, salt: undefined };
@@ -131,9 +130,9 @@ function differences(
     const others = hashed.filter(({ sha256 }) => sha256 !== found.sha256);
     if (others.length === hashed.length) {
       const was = others[0]?.size === found.size
-        ? "other bytes"
-        : `${found.size} bytes, not ${others[0]?.size}`;
-      add("differs", path, `${was} than lomo-backup had hashed: it changed or was cut on the way`, ORIGINAL);
+        ? "other bytes than lomo-backup had hashed"
+        : `${found.size} bytes, where lomo-backup had hashed ${others[0]?.size}`;
+      add("differs", path, `${was}: it changed or was cut on the way`, ORIGINAL);
     } else {
       for (const { root } of others) {
         add(

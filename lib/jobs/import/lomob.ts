@@ -7,7 +7,6 @@ import { besideName } from "../../import/names.ts";
 import { openImage } from "../../iso/read.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import type { ObjectInfo, ThawTier } from "../../store/store.ts";
-import type { Reporter } from "../report.ts";
 import { copyFiles } from "../restore/copy.ts";
 import { objectAccess, readAhead } from "../restore/object-access.ts";
 import { Target, type WantedFile } from "../restore/target.ts";
@@ -18,9 +17,11 @@ import {
   type OpenImage,
   openImageObject,
 } from "./examine.ts";
+import type { ImportJob } from "./job.ts";
 import { listLomob, type LomobObject, type LomobSource } from "./lomob-source.ts";
-import { archivedError, emptyProblem, type ImportProblem, problemFrom, throwIfFatal } from "./problems.ts";
+import { emptyProblem, type ImportProblem, problemFrom, throwIfFatal } from "./problems.ts";
 import type { SurveyedFile } from "./survey.ts";
+import { Thawer } from "./thaw.ts";
 
 /** What to read, and where to. */
 export interface LomobRequest {
@@ -33,12 +34,6 @@ export interface LomobRequest {
   readonly dryRun: boolean;
   /** Has archived objects thawed, to be read by a later run. */
   readonly thaw: ThawTier | undefined;
-}
-
-/** Where the job tells what it does, and how it is stopped. */
-export interface ImportJob {
-  readonly report: Reporter;
-  readonly signal: AbortSignal;
 }
 
 /** What became of an image. */
@@ -92,7 +87,7 @@ class Reading {
   readonly #problems: ImportProblem[] = [];
   readonly #images: ImageReport[] = [];
   readonly #renamed: { path: string; to: string }[] = [];
-  readonly #thawing: string[] = [];
+  readonly #thawer: Thawer;
   /** A proof that the master key is right: something opened with it. */
   #opened = false;
   #files = 0;
@@ -106,6 +101,7 @@ class Reading {
     this.#job = job;
     this.#target = request.to === undefined ? undefined : new Target(request.to, request.overwrite);
     this.#matches = pathMatcher(request.patterns);
+    this.#thawer = new Thawer(source.place.store, request.thaw, request.dryRun);
   }
 
   report(): LomobReport {
@@ -117,7 +113,7 @@ class Reading {
       existing: this.#existing,
       images: this.#images,
       renamed: this.#renamed,
-      thawing: this.#thawing,
+      thawing: this.#thawer.thawing,
       problems: this.#problems,
     };
   }
@@ -126,19 +122,20 @@ class Reading {
     this.#job.signal.throwIfAborted();
     const { kind, info } = object;
     try {
+      if (!this.#means(object) || await this.#thawer.mustWait(info)) return;
       if (kind === "image") await this.#takeImage(info);
-      else if (this.#means(object)) await this.#takeSingle(info);
+      else await this.#takeSingle(info);
     } catch (error) {
       this.#job.signal.throwIfAborted();
-      if (hasCode(error, "object-archived") && await this.#thaw(info)) return;
       this.#problems.push(problemFrom(info.key, undefined, error));
       if (kind === "image") this.#images.push({ key: info.key, proof: undefined, files: 0 });
     }
   }
 
-  /** The listing of an image is only restored when it is asked for by name. */
+  /** Of an image, what is in it decides; its listing is only restored when it is asked for by name. */
   #means({ kind, info }: LomobObject): boolean {
-    if (kind !== "listing") return this.#matches(info.key);
+    if (kind === "image") return true;
+    if (kind === "file") return this.#matches(info.key);
     return this.#request.patterns.some((pattern) => /\.txt$/.test(pattern)) && this.#matches(info.key);
   }
 
@@ -151,7 +148,7 @@ class Reading {
         ...(first.hint !== undefined && { hint: first.hint }),
       });
     }
-    if (this.#files + this.#problems.length + this.#thawing.length > 0) return;
+    if (this.#files + this.#problems.length + this.#thawer.thawing.length > 0) return;
     throw new ColdframeError(
       "nothing-found",
       `nothing of lomo-backup's matches in ${this.#source.place.store.url}`,
@@ -159,16 +156,6 @@ class Reading {
         hint: "Look with --list; quote patterns, so that the shell leaves them alone.",
       },
     );
-  }
-
-  async #thaw({ key, availability }: ObjectInfo): Promise<boolean> {
-    const { thaw } = this.#request;
-    if (thaw === undefined) return false;
-    if (availability.state === "archived" && !this.#request.dryRun) {
-      await this.#source.place.store.thaw(key, { tier: thaw, days: THAWED_DAYS });
-    }
-    this.#thawing.push(key);
-    return true;
   }
 
   async #takeImage(info: ObjectInfo): Promise<void> {
@@ -261,11 +248,10 @@ class Reading {
 
   /** A file that was uploaded alone. It gets its name only when its salt has proven it. */
   async #takeSingle(info: ObjectInfo): Promise<void> {
-    const { key, size, availability } = info;
+    const { key, size } = info;
     if (size === 0) {
       return void this.#problems.push(emptyProblem(key, `${key} has no bytes: its upload failed`));
     }
-    if (availability.state !== "ready") throw archivedError(key, availability.state === "thawing");
     this.#count(1, Math.max(0, size - SALT_SIZE));
     if (this.#request.dryRun) return;
     const object = objectAccess(this.#source.place.store, key, size);
@@ -343,9 +329,6 @@ function unproven(key: string, keyIsRight: boolean): ColdframeError {
     hint: "Its upload went wrong, or it was never encrypted. Look for the file elsewhere.",
   });
 }
-
-/** How long a thawed copy stays: time to read it, and to come back. */
-const THAWED_DAYS = 7;
 
 /** What matches in an image, by its folders alone. */
 async function countMatches(

@@ -73,16 +73,6 @@ export function throwIfFatal(error: unknown): void {
   if (FATAL.some((code) => hasCode(error, code))) throw error;
 }
 
-/** The error for an object that is in the archive. */
-export function archivedError(key: string, thawing: boolean): ColdframeError {
-  const state = thawing ? "is being thawed, and not readable yet" : "is archived, and must be thawed first";
-  return new ColdframeError("object-archived", `${key} ${state}`, {
-    hint: thawing
-      ? "Run the same command again in some hours."
-      : "Add --thaw Bulk (or Standard) to have it thawed.",
-  });
-}
-
 /** The error for an object without bytes. */
 export function emptyProblem(key: string, message: string): ImportProblem {
   return { kind: "empty", key, path: undefined, message, hint: "Look for the file elsewhere." };

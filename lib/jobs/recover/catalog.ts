@@ -147,7 +147,7 @@ export class CatalogRecovery {
     const unknown = [];
     for (const found of storedVolumes(this.#stores)) {
       const known = await findVolume(db, nameOfVolume(found.info.key) ?? "");
-      if (known?.state !== "stored" && known?.state !== "damaged") unknown.push(found);
+      if (known === undefined || known.state === "planned" || known.state === "packed") unknown.push(found);
     }
     if (unknown.length > 0) this.#options.report.say("Reading the manifests of volumes it does not know.");
     const found = await this.#read(unknown);

@@ -11,7 +11,7 @@ import {
 } from "../../catalog/reconcile.ts";
 import type { Database } from "../../catalog/database.ts";
 import { ColdframeError } from "../../errors.ts";
-import { holderOf, type ListedStore } from "./stores.ts";
+import { foreignHolder, holderOf, type ListedStore } from "./stores.ts";
 
 /** Objects that are now under another URL than was recorded. */
 export interface Move {
@@ -76,7 +76,7 @@ async function locate(db: Database, kind: RecordedKind, stores: readonly ListedS
   const held: Located["held"][number][] = [];
   const lost: RecordedObject[] = [];
   for (const object of await recordedObjects(db, kind)) {
-    const store = holderOf(stores, object)?.url;
+    const store = (holderOf(stores, object) ?? await foreignHolder(stores, object))?.url;
     if (store === undefined) lost.push(object);
     else held.push({ object, store });
   }

@@ -1,12 +1,12 @@
 /** Staged objects that the catalog does not know: some can be named by the contents that it misses. */
 
-import { createHash } from "node:crypto";
 import { readHeader, type Unlock } from "../../age/header.ts";
 import { payloadSize } from "../../age/payload.ts";
 import type { ArchiveIdentity } from "../../catalog/catalog.ts";
 import type { Database } from "../../catalog/database.ts";
 import { type HomelessContent, homelessContents, recordedObjects } from "../../catalog/reconcile.ts";
 import { addStaged, type StagedObject } from "../../catalog/staged.ts";
+import { streamChecksum } from "../../store/checksum.ts";
 import { stagedKey } from "../object-keys.ts";
 import { objectAccess } from "../restore/object-access.ts";
 import { type Problem, problemOf } from "./problems.ts";
@@ -53,12 +53,6 @@ async function stagedObject(
 ): Promise<StagedObject | undefined> {
   const { headerSize } = await readHeader(objectAccess(store, key, size), unlock, key);
   if (headerSize + payloadSize(content.size) !== size) return undefined;
-  const checksum = (await store.head(key))?.checksum ?? await hashOf(store.read(key));
+  const checksum = (await store.head(key))?.checksum ?? await streamChecksum(store.read(key));
   return { content: content.id, store: store.url, key, size, headerSize, checksum, time: modified ?? 0 };
-}
-
-async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const piece of bytes) hash.update(piece);
-  return `sha256:${hash.digest("hex")}`;
 }

@@ -54,6 +54,19 @@ export async function listStores(stores: readonly Store[]): Promise<ListedStore[
   });
 }
 
+/**
+ * The store that holds an object under a key that is not one of ours, as volumes of other tools do: those
+ * were not listed, so each is asked for.
+ */
+export async function foreignHolder(
+  stores: readonly ListedStore[],
+  { key, size, store }: { readonly key: string; readonly size: number; readonly store: string },
+): Promise<Store | undefined> {
+  if (PREFIXES.some((prefix) => key.startsWith(prefix))) return undefined;
+  const given = stores.find((one) => one.store.url === store)?.store;
+  return (await given?.head(key))?.size === size ? given : undefined;
+}
+
 /** The objects of a kind in all stores, by key; those of one key in the order of the stores. */
 export function objectsLike(stores: readonly ListedStore[], pattern: RegExp): FoundObject[] {
   const found = stores.flatMap(({ store, objects }) =>

@@ -116,13 +116,13 @@ export class Target {
     const temporary = temporaryFor(path);
     try {
       await this.#ensureFolder(dirname(path));
-      this.#placeSync(temporary, path, file, bytes);
+      this.#placeSync(file, bytes, temporary, path);
     } catch (error) {
       throw targetError(error, path);
     }
   }
 
-  #placeSync(temporary: string, path: string, file: WantedFile, bytes: Uint8Array): void {
+  #placeSync(file: WantedFile, bytes: Uint8Array, temporary: string, path: string): void {
     try {
       writeWhole(temporary, file, bytes);
       this.#publishSync(temporary, path);
@@ -261,11 +261,13 @@ export class RestoredFile {
   /**
    * Gives the file its name, if its bytes are right.
    *
+   * @param late what was only known once the bytes were there
    * @throws ColdframeError `damaged` when they are not: then no file appears
    */
-  async finish(): Promise<void> {
-    const { mtime, mode } = this.#wanted;
-    assertRight(this.#wanted, this.#position, this.#hash.digest("hex"));
+  async finish(late: Partial<Pick<WantedFile, "size" | "mtime" | "sha256">> = {}): Promise<void> {
+    const wanted = { ...this.#wanted, ...late };
+    const { mtime, mode } = wanted;
+    assertRight(wanted, this.#position, this.#hash.digest("hex"));
     try {
       // No fsync: after a power cut the same restore compares every file again by its hash.
       await this.#handle.chmod(mode & 0o777);
@@ -311,7 +313,7 @@ function assertRight(
 ): void {
   if (actualSize === size && actualHash === (sha256 ?? actualHash)) return;
   throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
-    hint: "Run `coldframe check --deep` to see what else is affected.",
+    hint: "Run `coldframe check volumes --deep` to see what else is affected.",
   });
 }
 
@@ -323,7 +325,7 @@ function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array
   } finally {
     closeSync(fd);
   }
-  utimesSync(path, mtime / 1000, mtime / 1000); // Deno's futimes loses a millisecond of some times
+  utimesSync(path, mtime / 1000, mtime / 1000); // by its path: Deno's futimes loses a ms of every other time
 }
 
 /** What stands at a path itself, links not followed; undefined for nothing. */

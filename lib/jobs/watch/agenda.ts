@@ -1,6 +1,6 @@
 /** What a watch does next, and when. Pure: times are arguments, in ms since 1970. */
 
-import type { Due } from "../due.ts";
+import type { DueJob } from "./plan.ts";
 
 /** What a watch may do. */
 export type Task =
@@ -8,14 +8,16 @@ export type Task =
   | { readonly kind: "folders" }
   /** Read settings and catalog. */
   | { readonly kind: "look" }
-  /** Run a job, as in `runs`. */
-  | { readonly kind: "job"; readonly job: string };
+  /** Run the command of that name. */
+  | { readonly kind: "job"; readonly job: DueJob["job"] };
 
 /** How often something is looked at without a reason; ms. */
 const FOLDERS_EVERY = 30_000;
 const LOOK_EVERY = 3_600_000;
 /** Folders that cannot be watched are scanned so often. */
 const POLL_EVERY = 900_000;
+/** What is due only by the clock runs no more often, whatever the catalog says of it. */
+const AT_MOST_EVERY = 3_600_000;
 /** The first wait after a failure; twice as long after each further one, to an hour. */
 const RETRY = 60_000;
 const LONGEST_RETRY = 3_600_000;
@@ -24,8 +26,9 @@ const LONGEST_RETRY = 3_600_000;
 export class Agenda {
   #folders = -Infinity;
   #looked = -Infinity;
-  #synced = -Infinity;
-  #jobs: readonly Due[] = [];
+  /** When each command last ended well. */
+  readonly #done = new Map<string, number>();
+  #jobs: readonly DueJob[] = [];
   readonly #failures = new Map<string, { count: number; at: number }>();
 
   /**
@@ -42,12 +45,14 @@ export class Agenda {
 
   *#candidates(changed: number | undefined, polling: boolean): Generator<{ at: number; task: Task }> {
     yield { at: this.#looked + LOOK_EVERY, task: { kind: "look" } };
-    const poll = polling ? this.#synced + POLL_EVERY : Infinity;
+    const poll = polling ? (this.#done.get("sync") ?? -Infinity) + POLL_EVERY : Infinity;
     yield this.#job("sync", Math.min(changed ?? Infinity, poll));
-    for (const { job, due } of this.#jobs) yield this.#job(job, due);
+    for (const { job, due } of this.#jobs) {
+      yield this.#job(job, Math.max(due, (this.#done.get(job) ?? -Infinity) + AT_MOST_EVERY));
+    }
   }
 
-  #job(job: string, due: number): { at: number; task: Task } {
+  #job(job: DueJob["job"], due: number): { at: number; task: Task } {
     const failure = this.#failures.get(job);
     const wait = failure === undefined ? 0 : failure.at + retryAfter(failure.count);
     return { at: Math.max(due, wait), task: { kind: "job", job } };
@@ -58,7 +63,7 @@ export class Agenda {
   }
 
   /** Takes what a look found. */
-  looked(jobs: readonly Due[], now: number): void {
+  looked(jobs: readonly DueJob[], now: number): void {
     this.#jobs = jobs;
     this.#looked = now;
   }
@@ -71,7 +76,7 @@ export class Agenda {
   /** A job ended well. */
   done(job: string, now: number): void {
     this.#failures.delete(job);
-    if (job === "sync") this.#synced = now;
+    this.#done.set(job, now);
     this.lookAgain(); // what is due has changed
   }
 
@@ -89,7 +94,8 @@ export class Agenda {
 
   /** The clock was set back: times noted so far mean nothing. */
   restart(): void {
-    [this.#folders, this.#synced] = [-Infinity, -Infinity];
+    this.#folders = -Infinity;
+    this.#done.clear();
     this.forgive();
   }
 

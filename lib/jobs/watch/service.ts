@@ -4,6 +4,8 @@
  */
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { messageOf } from "../../errors.ts";
 
 /** What the service manager is told. */
 export interface Service {
@@ -30,10 +32,10 @@ export function serviceManager(
 ): Service {
   if ((env["NOTIFY_SOCKET"] ?? "") === "") return NONE;
   let warned = false;
-  const send = (...assignments: string[]) => {
-    const child = spawn("systemd-notify", assignments, { stdio: "ignore", env: { ...env } });
-    child.on("error", (error) => {
-      if (!warned) warn(`systemd cannot be told that the watch runs: ${error.message}`);
+  let last = Promise.resolve();
+  const send = (assignment: string) => {
+    last = last.then(() => notify(env, assignment)).catch((error) => { // one after the other
+      if (!warned) warn(`systemd cannot be told that the watch runs: ${messageOf(error)}`);
       warned = true;
     });
   };
@@ -44,6 +46,10 @@ export function serviceManager(
     stopping: () => send("STOPPING=1"),
     close: () => clearInterval(watchdog),
   };
+}
+
+async function notify(env: Readonly<Record<string, string | undefined>>, assignment: string): Promise<void> {
+  await once(spawn("systemd-notify", [assignment], { stdio: "ignore", env: { ...env } }), "close");
 }
 
 /** Half of the time that sd_watchdog_enabled(3) gives, as it advises. */

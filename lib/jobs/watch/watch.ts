@@ -4,12 +4,13 @@
  * and between runs the home is free for others.
  */
 
-import { ColdframeError, hasCode, messageOf } from "../../errors.ts";
+import { ColdframeError, messageOf } from "../../errors.ts";
 import { within } from "../../json.ts";
 import { Agenda, type Task } from "./agenda.ts";
 import { Changes } from "./changes.ts";
 import { type FolderState, type StartWatching, WatchedFolder } from "./folder.ts";
-import type { Look } from "./look.ts";
+import { ignoring } from "./ignores.ts";
+import type { DueJob, WatchPlan } from "./plan.ts";
 import type { Service } from "./service.ts";
 
 /** How a command ended. */
@@ -44,7 +45,7 @@ export interface WatchOptions {
   readonly rest: number;
   /** Runs `coldframe …args --json`; ends it cleanly when the watch is aborted. */
   run(args: readonly string[]): Promise<Ended>;
-  look(): Promise<Look>;
+  look(): Promise<WatchPlan>;
   readonly start: StartWatching;
   readonly service: Service;
   tell(event: WatchEvent): void;
@@ -80,7 +81,7 @@ class Watching {
   readonly #agenda = new Agenda();
   readonly #changes: Changes;
   #folders: WatchedFolder[] = [];
-  #ignores: Look["ignores"] = () => false;
+  #ignores: (path: string) => boolean = () => false;
   /** When the clock was last looked at, ms since 1970. */
   #time = 0;
   /** Ends the wait of the loop. */
@@ -176,13 +177,13 @@ class Watching {
     const found = await look().catch((error) => this.#lookFailed(error));
     this.#agenda.looked(found?.jobs ?? [], now());
     if (found === undefined) return;
-    this.#ignores = found.ignores;
+    this.#ignores = ignoring(found);
     await this.#follow(found.folders);
   }
 
   #lookFailed(error: unknown): undefined {
+    if (this.#options.signal.aborted) return undefined;
     const code = error instanceof ColdframeError ? error.code : "unexpected";
-    if (hasCode(error, "usage")) throw error;
     const retry = this.#options.now() + 3_600_000;
     this.#options.tell({ event: "failed", job: "look", code, message: messageOf(error), retry });
     return undefined;
@@ -219,24 +220,22 @@ class Watching {
     this.#agenda.foldersChecked(this.#options.now());
   }
 
-  async #run(job: string): Promise<void> {
+  async #run(job: DueJob["job"]): Promise<void> {
     const { run, service, now, signal } = this.#options;
     if (job === "sync") this.#changes.clear();
     service.status(`Running ${job}`);
     const ended = await run(this.#argsOf(job));
     if (signal.aborted) return;
-    if (ended.code === 1 || ended.code === 2) this.#failed(job, ended);
+    if (![0, 3, 4].includes(ended.code)) this.#failed(job, ended);
     else this.#finished(job, ended);
     service.status(
       `Watching ${this.#folders.length} folders; last: ${job}, ${new Date(now()).toISOString()}`,
     );
   }
 
-  /** Jobs are called as their commands are. */
-  #argsOf(job: string): string[] {
-    const words = job.split(" ");
-    if (job !== "sync") return words;
-    return [...words, ...this.#options.dirs, "--rest", String(Math.ceil(this.#options.rest / 1000))];
+  #argsOf(job: DueJob["job"]): string[] {
+    if (job !== "sync") return [job];
+    return [job, ...this.#options.dirs, "--rest", String(Math.ceil(this.#options.rest / 1000))];
   }
 
   #finished(job: string, ended: Ended): void {

@@ -162,7 +162,7 @@ class DriveUpload implements Upload {
     this.#progress = progress;
   }
 
-  async send(index: number, body: Bytes): Promise<PartReceipt> {
+  async send(index: number, body: Bytes, sha256 = sha256Hex(body)): Promise<PartReceipt> {
     const { offset, length } = partRange(this.size, this.partSize, index);
     if (body.length !== length) {
       throw new StoreError(
@@ -171,7 +171,6 @@ class DriveUpload implements Upload {
       );
     }
     await this.#sendUpTo(offset, body);
-    const sha256 = sha256Hex(body);
     return { index, size: length, sha256, tag: receiptTag(this.token, index, sha256) };
   }
 

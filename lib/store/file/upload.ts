@@ -111,12 +111,11 @@ class FileUpload implements Upload {
     return this.#plan.partSize;
   }
 
-  async send(index: number, body: Bytes): Promise<PartReceipt> {
+  async send(index: number, body: Bytes, sha256 = sha256Hex(body)): Promise<PartReceipt> {
     const range = partAt(this.#plan, index);
     if (range?.length !== body.length) {
       throw new StoreError("store-protocol", `part ${index} of ${this.key} cannot have ${body.length} bytes`);
     }
-    const sha256 = sha256Hex(body);
     // A write that fails leaves neither the old bytes nor the new.
     this.#held.delete(index);
     await this.#run("write", async () => {

@@ -28,9 +28,16 @@ export interface BodyCheck {
 /** Names the part size of an object in its own metadata, since a HEAD does not tell it. */
 export const PART_SIZE_HEADER = "x-amz-meta-coldframe-part-size";
 
-/** Computes what goes with a body. */
-export async function checkBody(kind: ChecksumKind, body: Bytes): Promise<BodyCheck> {
-  const sha256 = sha256Hex(body);
+/**
+ * Computes what goes with a body.
+ *
+ * @param sha256 of the body, hex
+ */
+export async function checkBody(
+  kind: ChecksumKind,
+  body: Bytes,
+  sha256 = sha256Hex(body),
+): Promise<BodyCheck> {
   const hex = kind === "sha256" ? sha256 : await hexOf(kind, body);
   return { kind, sha256, hex, headers: { [headerOf(kind)]: toBase64(fromHex(hex)) } };
 }

@@ -8,6 +8,7 @@
 
 import { type Bytes, fromBase64, fromHex, toBase64, toHex } from "../../bytes.ts";
 import { hasCode, StoreError } from "../../errors.ts";
+import { sha256Hex } from "../checksum.ts";
 import { type ObjectInfo, partCount, partRange, type PartReceipt, type Upload } from "../store.ts";
 import { unknownHeader } from "./abilities.ts";
 import type { Bucket } from "./bucket.ts";
@@ -89,20 +90,20 @@ export class S3Upload implements Upload {
     this.#fixed = parts.fixed;
   }
 
-  async send(index: number, body: Bytes): Promise<PartReceipt> {
+  async send(index: number, body: Bytes, sha256 = sha256Hex(body)): Promise<PartReceipt> {
     this.#assertPart(index, body.length);
     try {
-      return await this.#sendOnce(index, body);
+      return await this.#sendOnce(index, body, sha256);
     } catch (error) {
       // The first word this process has with a server that refuses checksums, when an upload is resumed.
       if (this.#fixed || this.#checksum === "md5" || !unknownHeader(error)) throw error;
       this.#fallBack();
-      return await this.#sendOnce(index, body);
+      return await this.#sendOnce(index, body, sha256);
     }
   }
 
-  async #sendOnce(index: number, body: Bytes): Promise<PartReceipt> {
-    const check = await checkBody(this.#checksum, body);
+  async #sendOnce(index: number, body: Bytes, sha256: string): Promise<PartReceipt> {
+    const check = await checkBody(this.#checksum, body, sha256);
     const { headers } = await this.#bucket.client.call({
       operation: "UploadPart",
       method: "PUT",

@@ -1,0 +1,60 @@
+/** What a mirror's store really holds, beside what the catalog says. */
+
+import type { Listing } from "../../catalog/listing.ts";
+import { mirroredPages, noteMissing } from "../../catalog/mirrors.ts";
+import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
+import type { Store } from "../../store/store.ts";
+import type { Session } from "../session.ts";
+import type { LostObject } from "./plan.ts";
+
+/** What a look at a store found. */
+export interface MirrorLook {
+  readonly lost: readonly LostObject[];
+  /** Objects that the catalog does not know. */
+  readonly foreign: number;
+}
+
+/**
+ * Lists a mirror's store, whole, and compares. What is gone or was replaced counts as missing from now on, so
+ * that it is sent again.
+ *
+ * @param note whether to write down what is missing
+ * @throws StoreError when the listing fails at any point: it is not taken for an empty store
+ */
+export async function lookAtStore(
+  session: Session,
+  store: Store,
+  listing: Listing,
+  note: boolean,
+): Promise<MirrorLook> {
+  const meter = session.report.phase(`Listing ${store.url}`);
+  try {
+    const listed = await listing.take(store.list(MIRROR_FOLDER), (count) => meter.add(0, count));
+    return await compare(session, store, listing, { listed, note });
+  } finally {
+    meter.done();
+  }
+}
+
+async function compare(
+  session: Session,
+  store: Store,
+  listing: Listing,
+  { listed, note }: { listed: number; note: boolean },
+): Promise<MirrorLook> {
+  const lost: LostObject[] = [];
+  let known = 0;
+  for await (const page of mirroredPages(session.db, store.url)) {
+    session.signal.throwIfAborted();
+    const sizes = await listing.sizes(page.map(({ key }) => key));
+    known += sizes.size;
+    const gone = page.filter((object) =>
+      object.missing === undefined && sizes.get(object.key) !== object.size
+    );
+    for (const { path, key } of gone) {
+      lost.push({ path, key, what: sizes.has(key) ? "replaced" : "removed" });
+    }
+    if (note && gone.length > 0) await noteMissing(session.db, gone.map(({ id }) => id), session.now());
+  }
+  return { lost, foreign: listed - known };
+}
