@@ -96,12 +96,18 @@ export function stagedCopies(db: Database, store: string): Promise<StagedCopy[]>
   );
 }
 
-/** Writes down several uploads of contents, as one transaction. */
+/**
+ * Writes down several uploads of contents, as one transaction. Where another box is uploading a content to
+ * the same store, its upload stays the only one.
+ */
 export async function startStaging(
   db: Database,
   uploads: readonly (NewUpload & { readonly content: number })[],
 ): Promise<void> {
-  await db.write(uploads.map((upload) => startUpload(upload, { content: upload.content })));
+  await db.write(uploads.map((upload) => {
+    const { sql, args = [] } = startUpload(upload, { content: upload.content });
+    return { sql: `${sql} ON CONFLICT (store, key) DO NOTHING`, args };
+  }));
 }
 
 /** Marks contents staged and ends their uploads, as one transaction (DESIGN §5 step 2). */

@@ -154,6 +154,15 @@ export function pendingUploads(db: Database, box: string): Promise<PendingUpload
   return db.all(`SELECT ${COLUMNS} FROM uploads WHERE box = ? ORDER BY id`, [box], parse);
 }
 
+/** Unfinished uploads to a staging store, of every box that shares the catalog, oldest first. */
+export function stagingUploads(db: Database, store: string): Promise<PendingUpload[]> {
+  return db.all(
+    `SELECT ${COLUMNS} FROM uploads WHERE store = ? AND content IS NOT NULL AND path IS NULL ORDER BY id`,
+    [store],
+    parse,
+  );
+}
+
 /** Uploads of every box that shares the catalog, oldest first. */
 export function allUploads(db: Database): Promise<PendingUpload[]> {
   return db.all(`SELECT ${COLUMNS} FROM uploads ORDER BY id`, [], parse);

@@ -25,6 +25,7 @@ function describeStore(terminal: Terminal, { store, groups, requests, cost }: St
   line(terminal, `  ${printable(store)}`);
   for (const group of groups) line(terminal, `    ${describeGroup(group)}`);
   for (const remark of groups.flatMap(({ remarks }) => remarks)) line(terminal, `    (${remark})`);
+  if (requests.lists === 0) return; // no store was asked
   const asked = [
     count(requests.lists, "listing"),
     count(requests.heads, "HEAD", "HEADs"),
@@ -36,13 +37,17 @@ function describeStore(terminal: Terminal, { store, groups, requests, cost }: St
   line(terminal, `    asked: ${asked.join(", ")}${price}`);
 }
 
+/** Objects whose size is of no interest. */
+const SMALL: readonly string[] = ["manifests", "snapshots"];
+
 /** `volumes: 50 (250 GB): 50 listed, 50 checksummed`. What a level is not named for, it was not proven. */
 function describeGroup({ what, objects, bytes, proven }: Group): string {
   if (objects === 0) return `${what}: none`;
   const levels = LEVELS.filter((level) => proven[level] > 0)
     .map((level) => `${proven[level].toLocaleString("en-US")} ${level}`);
   const said = levels.length === 0 ? "nothing proven" : levels.join(", ");
-  return `${what}: ${objects.toLocaleString("en-US")} (${formatSize(bytes)}): ${said}`;
+  const size = SMALL.includes(what) ? "" : ` (${formatSize(bytes)})`;
+  return `${what}: ${objects.toLocaleString("en-US")}${size}: ${said}`;
 }
 
 function describeFinding(terminal: Terminal, { severity, message, hint, files }: Finding): void {

@@ -3,7 +3,7 @@
 import { ColdframeError, type ErrorCode } from "../errors.ts";
 
 const OTHER_COPY =
-  "This copy cannot be used. Run `coldframe check --deep` to see what else is affected, and keep the original.";
+  "This copy cannot be used. Run `coldframe check volumes --deep` to see what else is affected, and keep the original.";
 
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   "source-changed": "Run again when nothing writes to that file.",

@@ -10,7 +10,7 @@
  */
 
 import { argon2id } from "hash-wasm";
-import { type Bytes, toHex, utf8 } from "../bytes.ts";
+import { type Bytes, release, toHex, utf8 } from "../bytes.ts";
 import { ColdframeError } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 
@@ -48,6 +48,7 @@ export interface LomobAccess extends RandomAccess {
 /**
  * Opens an object. That it opens says nothing about the key or the bytes.
  *
+ * @param object whose answers are the caller's alone
  * @param name for messages
  * @throws ColdframeError `damaged` when it is too short to be one
  */
@@ -63,12 +64,17 @@ export async function openLomob(object: RandomAccess, masterKey: string, name: s
   return {
     size: object.size - SALT_SIZE,
     salt,
-    readAt: async (offset, length) => {
+    readAt: async (offset, length, into) => {
       const lead = offset % BLOCK;
       const sealed = await object.readAt(SALT_SIZE + offset - lead, lead + length);
       const counter = counterAt(salt, (offset - lead) / BLOCK);
-      const plain = await crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 128 }, key, sealed);
-      return new Uint8Array(plain, lead);
+      const opened = await crypto.subtle.decrypt({ name: "AES-CTR", counter, length: 128 }, key, sealed);
+      release(sealed);
+      const plain = new Uint8Array(opened, lead);
+      if (into === undefined) return plain;
+      into.set(plain);
+      release(plain);
+      return into.subarray(0, length);
     },
   };
 }

@@ -8,6 +8,11 @@ export function mirrorCheckJob(mirror: string): string {
   return `check mirror ${mirror}`;
 }
 
+/** The name of a mirror's runs. */
+export function mirrorJob(mirror: string): string {
+  return `mirror ${mirror}`;
+}
+
 /** The rhythms that the settings ask for; what is switched off is not among them. */
 export function rhythmsOf({ checks, mirrors }: Pick<Config, "checks" | "mirrors">): Rhythm[] {
   const all: readonly (readonly [job: string, every: number | undefined])[] = [
@@ -15,6 +20,7 @@ export function rhythmsOf({ checks, mirrors }: Pick<Config, "checks" | "mirrors"
     ["check staging", checks.staging],
     ["check volumes", checks.volumes],
     ["check sources", checks.sources],
+    ...mirrors.map(({ name, every }) => [mirrorJob(name), every] as const),
     ...mirrors.map(({ name }) => [mirrorCheckJob(name), checks.mirrors] as const),
   ];
   return all.flatMap(([job, every]) => every === undefined ? [] : [{ job, every }]);

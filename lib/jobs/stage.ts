@@ -7,8 +7,14 @@ import { newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import type { Bytes } from "../bytes.ts";
 import type { Statement } from "../catalog/database.ts";
-import { markStaged, type StagedObject, stagedSizes, startStaging } from "../catalog/staged.ts";
-import { forgetUpload, type PendingUpload, pendingUploads } from "../catalog/uploads.ts";
+import {
+  markStaged,
+  type StagedObject,
+  stagedObjects,
+  stagedSizes,
+  startStaging,
+} from "../catalog/staged.ts";
+import { forgetUpload, type PendingUpload, stagingUploads } from "../catalog/uploads.ts";
 import { distrustContent } from "../catalog/versions.ts";
 import type { WaitingFile } from "../catalog/volumes.ts";
 import { hasCode, SourceChangedError, StoreError } from "../errors.ts";
@@ -39,6 +45,8 @@ export interface StageReport {
 /** Contents whose uploads are written down together, as one transaction. */
 const BATCH_FILES = 64;
 const BATCH_BYTES = 64 * 1024 * 1024;
+/** After so long, in ms, another box does not come back to an upload in parts: a day. */
+const GIVEN_UP = 86_400_000;
 
 /**
  * Stages the contents of these files that are not staged yet, in their order, as far as there is room.
@@ -97,6 +105,8 @@ class Staging {
   readonly #changed: { path: string; reason: string }[] = [];
   #staged = 0;
   #bytes = 0;
+  /** Contents that another box is staging, or has staged meanwhile. */
+  #left = 0;
   #full: StoreError | undefined;
   #failure: StoreError | undefined;
 
@@ -116,7 +126,7 @@ class Staging {
       staged: this.#staged,
       bytes: this.#bytes,
       changed: this.#changed,
-      waiting: missing - this.#staged - this.#changed.length,
+      waiting: missing - this.#staged - this.#changed.length - this.#left,
       full: this.#full,
       failure: this.#failure,
     };
@@ -153,9 +163,12 @@ class Staging {
     try {
       await inParallel(batch, limits, async (file) => {
         const upload = uploads.get(file.content);
+        if (upload === undefined) this.#left++;
         if (upload === undefined || this.stopped) return;
         try {
-          confirmed.push(await this.#send(file, upload));
+          const object = await this.#send(file, upload);
+          if (object === undefined) this.#left++;
+          else confirmed.push(object);
           onDone(file.size);
         } catch (error) {
           if (error instanceof SourceChangedError || error instanceof SpoiltUploadError) {
@@ -201,7 +214,10 @@ class Staging {
     this.#bytes += confirmed.reduce((sum, object) => sum + (sizes.get(object.content) ?? 0), 0);
   }
 
-  /** The uploads of a batch, by content: those an earlier run left, and new ones written down now. */
+  /**
+   * The uploads of a batch, by content: those an earlier run left, and new ones written down now. None for a
+   * content that another box is uploading.
+   */
   async #uploadsFor(batch: readonly WaitingFile[]): Promise<Map<number, PendingUpload>> {
     const before = await this.#pending();
     const fresh = batch.filter((file) => !before.has(file.content));
@@ -211,14 +227,20 @@ class Staging {
   }
 
   async #pending(): Promise<Map<number, PendingUpload>> {
-    const all = await pendingUploads(this.#session.db, this.#session.home.box);
     const byContent = new Map<number, PendingUpload>();
-    for (const upload of all) {
-      const { content, path, store } = upload;
-      const isOurs = path === undefined && store === this.#store.url;
-      if (content !== undefined && isOurs) byContent.set(content, upload);
+    for (const upload of await stagingUploads(this.#session.db, this.#store.url)) {
+      if (upload.content !== undefined && this.#isOpen(upload)) byContent.set(upload.content, upload);
     }
     return byContent;
+  }
+
+  /**
+   * Whether an upload may go on here. One of another box may, as the same content under the same file key gives
+   * the same bytes, whoever sends them; but two must not send parts of it at once.
+   */
+  #isOpen(upload: PendingUpload): boolean {
+    const { home, now } = this.#session;
+    return upload.box === home.box || this.#isSmall(upload) || upload.started < now() - GIVEN_UP;
   }
 
   async #newUpload(file: WaitingFile): Promise<Parameters<typeof startStaging>[1][number]> {
@@ -237,15 +259,26 @@ class Staging {
   /**
    * An object that is there already with other bytes, though the catalog knows of none, was left by a home
    * that this one was recovered from, or is one that came back out of the store's bin: it makes way.
+   *
+   * @returns undefined when another box has staged the content meanwhile
    */
-  async #send(file: WaitingFile, upload: PendingUpload): Promise<Confirmed> {
+  async #send(file: WaitingFile, upload: PendingUpload): Promise<Confirmed | undefined> {
     try {
       return await this.#sendTo(file, upload);
     } catch (error) {
       if (!hasCode(error, "object-exists")) throw error;
+      if (await this.#isStagedNow(file, upload)) return undefined;
       await this.#store.remove(upload.key);
       return await this.#sendTo(file, (await this.#pending()).get(file.content) ?? upload);
     }
+  }
+
+  /** Asked where another box came first; its own upload is of no use then. */
+  async #isStagedNow({ content }: WaitingFile, { id }: PendingUpload): Promise<boolean> {
+    const { db } = this.#session;
+    const staged = (await stagedObjects(db, content)).some(({ store }) => store === this.#store.url);
+    if (staged) await db.write(forgetUpload(id));
+    return staged;
   }
 
   /**

@@ -12,9 +12,10 @@ import {
 } from "../catalog/volumes.ts";
 import { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
-import { isShared } from "./room.ts";
 import { isPartial } from "./mirror/mirror.ts";
 import { type MirrorOutcome, runDueMirrors } from "./mirror/settings.ts";
+import { continueUnattended } from "./restore/unattended.ts";
+import { isShared } from "./room.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
 import { type SealedVolume, sealFiles, type SealOutcome, sealPlanned, unfinishedVolumes } from "./seal.ts";
 import type { Session } from "./session.ts";
@@ -136,9 +137,10 @@ class Syncing {
     this.#scanned ||= mirrors.some(({ report }) => report !== undefined && report.copied.files > 0);
     if (await this.#owesSnapshot()) await this.#snapshotAndTidy();
     else this.#tidied += await tidyStaging(this.#session);
-    if (this.#coldFailure === undefined) await tendSnapshots(this.#session);
     if (this.#coldFailure !== undefined) throw this.#coldFailure;
+    await tendSnapshots(this.#session);
     const abandoned = await tidyUploads(this.#session);
+    await continueUnattended(this.#session);
     return { scan, ...await this.#report(), abandoned, mirrors };
   }
 

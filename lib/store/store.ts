@@ -146,7 +146,8 @@ export interface Store {
   head(key: string): Promise<ObjectInfo | undefined>;
 
   /**
-   * The bytes of an object, or of a range of it, as a stream.
+   * The bytes of an object, or of a range of it, as a stream. Its pieces belong to the reader, who may give
+   * their memory back.
    *
    * @throws StoreError `object-missing`; `object-archived` when it must be thawed first; `damaged` when
    *   the store sends fewer or more bytes than asked for

@@ -4,12 +4,17 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { before, test } from "node:test";
 import { contents } from "../cli/files.ts";
+import { makeCertificate } from "../servers/certificates.ts";
+import { withMail } from "../servers/mail.ts";
+
+import { type User, withUser } from "../cli/harness.ts";
 import { pseudoRandom, testWith } from "../tools.ts";
+import { startWatch, until } from "../watch/tools.ts";
 import { binary, BUILDS, type Machine, type Target, withMachine } from "./program.ts";
 
 const NATIVE = "linux-x64";
@@ -112,9 +117,70 @@ for (const { writer, reader } of WAYS) {
       await assertRestores(machine, reader, "restored-1");
       await addPhoto(machine, "2024/later.jpg", 9);
       await machine.run(reader, "sync", "--seal");
+      for (const target of [reader, writer]) await machine.run(target, "check", "volumes");
       await assertRestores(machine, writer, "restored-2");
       assert.deepEqual(await readdir(machine.temporary), []);
     });
   if (enabled) testWith(["qemu-aarch64-static"], name, body, { timeout: 300_000 });
   else test(name, options, body);
 }
+
+test("it sends mail through STARTTLS with a login", options, () =>
+  withMachine(async (machine) => {
+    await machine.run(NATIVE, "init", await photos(machine), "--yes");
+    const home = machine.path("user", ".coldframe");
+    const certificate = await makeCertificate(machine.path("user"));
+    await withMail({ certificate, user: "me", password: "secret" }, async ({ port, received }) => {
+      await writeFile(`${home}/mail-password`, "secret\n", { mode: 0o600 });
+      await appendFile(
+        `${home}/config.toml`,
+        `\n[alerts.mail]\nhost = "localhost"\nport = ${port}\nuser = "me"\nto = "a@b.c"\n` +
+          `password-file = "mail-password"\nca-file = "${certificate.caFile}"\n`,
+      );
+      assert.match(await machine.run(NATIVE, "alert", "test"), /^sent {2}mail to a@b\.c by localhost$/m);
+      assert.deepEqual(received.map(({ user, secure }) => [user, secure]), [["me", true]]);
+    });
+  }));
+
+/** What a watch that rests may take: memory in KiB, and its share of one processor. */
+const RESTING = { memory: 80 * 1024, cpu: 0.005 };
+/** Of processor times in /proc/PID/stat, in seconds (proc(5); 100 a second on all our targets). */
+const TICK = 0.01;
+
+async function cpuSeconds(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * TICK;
+}
+
+/** Whether all of so many files are in a store. */
+async function isStored(user: User, files: number): Promise<boolean> {
+  if (!await stat(user.home).then(() => true, () => false)) return false;
+  const status = await user.json("status") as { files?: number; unprotected?: { contents: number } };
+  return status.files === files && status.unprotected?.contents === 0;
+}
+
+test(
+  "a watch that rests takes under 80 MB and next to no processor time",
+  options,
+  () =>
+    withUser(async (user) => {
+      for (let i = 0; i < 200; i++) {
+        await mkdir(user.path("Photos", String(i)), { recursive: true });
+        await writeFile(user.path("Photos", String(i), "a.jpg"), pseudoRandom(3000, i));
+      }
+      const watch = startWatch(user, user.path("Photos"), { program: [await binary(NATIVE), "watch"] });
+      try {
+        await until(() => isStored(user, 200));
+        await new Promise((resolve) => setTimeout(resolve, 4000));
+        const before = await cpuSeconds(watch.pid);
+        await new Promise((resolve) => setTimeout(resolve, 10_000));
+        const cpu = (await cpuSeconds(watch.pid) - before) / 10;
+        const kib = Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${watch.pid}/status`, "utf8"))?.[1]);
+        console.log(`a watch that rests takes ${kib} KiB and ${(cpu * 100).toFixed(1)} % of a processor`);
+        assert.ok(kib > 0 && kib < RESTING.memory, `${kib} KiB`);
+        assert.ok(cpu <= RESTING.cpu, `${cpu}`);
+      } finally {
+        await watch.stop();
+      }
+    }),
+);

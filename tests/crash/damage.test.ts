@@ -1,6 +1,6 @@
 /**
- * Random damage to every kind of stored object: always found, and never a wrong byte delivered. A few dozen
- * here; `COLDFRAME_DAMAGES=500` and `COLDFRAME_SEED` for more.
+ * Random damage to every kind of stored object: always found, and never a wrong byte delivered. Two
+ * dozen here; `COLDFRAME_DAMAGES=500` and `COLDFRAME_SEED` for more.
  */
 
 import assert from "node:assert/strict";
@@ -19,7 +19,7 @@ import {
 } from "./damage.ts";
 import { Random } from "./random.ts";
 
-const DAMAGES = Number(process.env["COLDFRAME_DAMAGES"] ?? 36);
+const DAMAGES = Number(process.env["COLDFRAME_DAMAGES"] ?? 24);
 const SEED = Number(process.env["COLDFRAME_SEED"] ?? 1);
 
 for (const [i, kind] of KINDS.entries()) {

@@ -31,7 +31,7 @@ if (!Number.isSafeInteger(rounds) || !Number.isSafeInteger(seed) || stores.lengt
 const s3 = await startS3();
 const drive = await startDrive();
 try {
-  const { violations, summary } = await playRounds({ s3, drive: drive.server }, {
+  const { violations, missed, summary } = await playRounds({ s3, drive: drive.server }, {
     rounds,
     seed,
     stores,
@@ -40,7 +40,10 @@ try {
     say: (line) => console.log(line),
   });
   console.log(summary);
-  process.exitCode = violations === 0 ? 0 : 1;
+  // So many rounds come to every step; one that they do not come to would pass for safe.
+  const gaps = rounds >= 60 ? missed : [];
+  for (const place of gaps) console.log(`no run died ${place}`);
+  process.exitCode = violations + gaps.length === 0 ? 0 : 1;
 } finally {
   await s3.stop();
   await drive.close();

@@ -11,11 +11,13 @@ import { type CallStop, CAN_TRACE, followTrace, readTrace, traceCommand } from "
 /** What the program runs on. */
 export type Runtime = "bun" | "deno";
 
+export type Signal = "SIGKILL" | "SIGINT" | "SIGTERM";
+
 /** When a run is to die. */
 export type Kill =
   | { readonly kind: "none" }
-  /** So many ms after its start. */
-  | { readonly kind: "time"; readonly ms: number }
+  /** So many ms after its start; SIGINT and SIGTERM ask it to end by itself. */
+  | { readonly kind: "time"; readonly ms: number; readonly signal: Signal }
   /** In a step of one of its stores. */
   | { readonly kind: "step"; readonly tier: Tier; readonly stop: Stop }
   /** In a system call, such as a write of the catalog. */
@@ -58,13 +60,19 @@ const COMMANDS: Readonly<Record<Runtime, readonly string[]>> = {
 export async function runProgram(run: Run): Promise<Ended> {
   const started = performance.now();
   const child = start(run);
-  const kill = () => void killChild(child);
+  const signal = run.kill.kind === "time" ? run.kill.signal : "SIGKILL";
+  const kill = () => void killChild(child, signal);
   const disarm = arm(run, kill);
-  const hanging = setTimeout(kill, PATIENCE);
+  const hanging = setTimeout(() => killChild(child, "SIGKILL"), PATIENCE);
   try {
     const { code, err } = await outcome(child);
     if (performance.now() - started > PATIENCE) throw new Error(`a run hung:\n${err}`);
-    return { killed: code === 137, code, err, took: performance.now() - started };
+    return {
+      killed: code === 137 || /^Error: stopped by SIG/m.test(err),
+      code,
+      err,
+      took: performance.now() - started,
+    };
   } finally {
     clearTimeout(hanging);
     disarm();
@@ -103,10 +111,10 @@ function arm({ kill: plan, log, disks }: Run, kill: () => void): () => void {
 }
 
 /** Not by `child.kill`, which Deno gives back as the outcome, however the child ended. */
-function killChild({ pid }: ChildProcess): void {
+function killChild({ pid }: ChildProcess, signal: Signal): void {
   if (pid === undefined) throw new Error("the program could not be started");
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // It had just ended.
   }

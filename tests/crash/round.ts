@@ -16,7 +16,7 @@ import { type Ended, type Kill, runProgram, type Runtime } from "./program.ts";
 import { Random } from "./random.ts";
 import { S3Tier } from "./s3-tier.ts";
 import { Source, type SourceShape } from "./source.ts";
-import { STEPS, type StoreKind, type Tier } from "./tier.ts";
+import { FIRST_STOPS, type Stop, type StoreKind, type Tier } from "./tier.ts";
 import { CAN_TRACE } from "./trace.ts";
 
 /** The servers that all rounds share. */
@@ -63,6 +63,8 @@ class Round {
   readonly #random: Random;
   readonly #staging: Tier;
   readonly #cold: Tier;
+  /** Where the first run of the round that is killed is to die: another step in each round. */
+  readonly #aim: Stop;
   readonly #shape: typeof SHAPES[number];
   readonly #deaths: { where: string; died: boolean }[] = [];
   readonly #story: string[] = [];
@@ -72,7 +74,8 @@ class Round {
     this.#user = user;
     this.#options = options;
     this.#random = new Random(options.seed);
-    this.#shape = this.#random.pick(SHAPES);
+    this.#aim = aimOf(options.seed);
+    this.#shape = this.#random.pick(SHAPES.filter(({ inParts }) => inParts || !isInParts(this.#aim)));
     this.#cold = tierOf(options.store, servers, user, options.seed);
     // Two tiers as most people have them, or one store for both.
     const split = options.store !== "drive" && this.#random.chance(0.3);
@@ -85,13 +88,15 @@ class Round {
     try {
       const source = await this.#begin();
       const moments: Moment[] = [];
-      if (this.#random.chance(0.3)) {
-        await this.#mustEndWell();
+      const removing = this.#aim.step.startsWith("9"); // from staging, where something must be first
+      if (removing || !isInParts(this.#aim) && this.#random.chance(0.25)) {
+        await this.#mustEndWell(!removing);
         moments.push({ at: Date.now(), contents: await source.contents() });
         await source.mutate();
       }
-      for (let left = this.#random.between(1, 4); left > 0; left--) {
-        await this.#dieOnce();
+      await this.#dieOnce(this.#inStep(this.#aim));
+      for (let left = this.#random.between(0, 3); left > 0; left--) {
+        await this.#dieOnce(this.#chooseKill());
         if (this.#random.chance(0.6)) await source.mutate();
       }
       await this.#mustEndWell();
@@ -120,14 +125,13 @@ class Round {
     return await Source.make(this.#user.path("Photos"), this.#random, this.#shape);
   }
 
-  async #mustEndWell(): Promise<void> {
-    const { code, err } = await this.#run({ kind: "none" });
+  async #mustEndWell(seal = this.#random.chance(0.5)): Promise<void> {
+    const { code, err } = await this.#run({ kind: "none" }, seal);
     if (code !== 0) throw new Violation(`a run that nobody disturbed ended with ${code}: ${err.trim()}`);
   }
 
-  async #dieOnce(): Promise<void> {
-    const kill = this.#chooseKill();
-    const { killed, code, err, took } = await this.#run(kill);
+  async #dieOnce(kill: Kill): Promise<void> {
+    const { killed, code, err, took } = await this.#run(kill, this.#random.chance(sealChance(kill)));
     this.#deaths.push({ where: describe(kill), died: killed });
     this.#story.push(
       `${describe(kill)}: ${killed ? "killed" : `ended with ${code}`} after ${Math.round(took)} ms`,
@@ -140,22 +144,26 @@ class Round {
   #chooseKill(): Kill {
     const random = this.#random;
     const kind = random.fraction();
-    if (kind < 0.25) return { kind: "time", ms: random.between(60, LONGEST) };
+    if (kind < 0.25) {
+      const signal = random.pick(["SIGKILL", "SIGKILL", "SIGINT", "SIGTERM"] as const);
+      return { kind: "time", ms: random.between(60, LONGEST), signal };
+    }
     if (kind < 0.45 && CAN_TRACE) {
       const call = random.chance(0.8) ? "pwrite64" : "fsync";
       return { kind: "call", stop: { call, nth: random.between(1, call === "fsync" ? 12 : 150) } };
     }
-    const step = random.pick(STEPS.filter((one) => this.#shape.inParts || !one.startsWith("4")));
-    const tier = /^(2b|8|9)/.test(step) ? this.#staging : this.#cold;
-    const when = random.pick(["before", "after"] as const);
-    const most = step.startsWith("2b") || step.startsWith("9") ? 12 : 3;
-    const nth = step.startsWith("8") || random.chance(0.6) ? 1 : random.between(1, most);
-    return { kind: "step", tier, stop: { step, when, nth } };
+    const stop = random.pick(FIRST_STOPS.filter((one) => this.#shape.inParts || !isInParts(one)));
+    const most = /^(2b|9)/.test(stop.step) ? 12 : 3;
+    return this.#inStep({ ...stop, nth: random.chance(0.6) ? 1 : random.between(1, most) });
   }
 
-  async #run(kill: Kill): Promise<Ended> {
+  #inStep(stop: Stop): Kill {
+    return { kind: "step", tier: /^(2b|8|9)/.test(stop.step) ? this.#staging : this.#cold, stop };
+  }
+
+  async #run(kill: Kill, seals: boolean): Promise<Ended> {
     const runtime = this.#random.chance(0.12) ? "deno" : this.#options.runtime;
-    const seal = this.#random.chance(sealChance(kill)) ? ["--seal"] : [];
+    const seal = seals ? ["--seal"] : [];
     const { volumeSize } = this.#shape;
     const user = this.#user;
     return await runProgram({
@@ -172,7 +180,17 @@ class Round {
 /** How likely a run is to seal what waits: most likely what it takes to come to where it is to die. */
 function sealChance(kill: Kill): number {
   if (kill.kind !== "step") return 0.5;
-  return kill.stop.step.startsWith("2b") ? 0.1 : 0.9;
+  return kill.stop.step.startsWith("2b") ? 0 : 1;
+}
+
+function aimOf(seed: number): Stop {
+  const aim = FIRST_STOPS[seed % FIRST_STOPS.length];
+  if (aim === undefined) throw new Error(`not a seed: ${seed}`);
+  return aim;
+}
+
+function isInParts({ step }: Stop): boolean {
+  return step.startsWith("4");
 }
 
 class Violation extends Error {}
@@ -185,5 +203,5 @@ function tierOf(kind: StoreKind, { s3, drive }: Servers, user: User, seed: numbe
 function describe(kill: Kill): string {
   if (kill.kind === "step") return `${kill.stop.when} ${kill.stop.step} (${kill.tier.kind})`;
   if (kill.kind === "call") return `in a ${kill.stop.call}`;
-  return kill.kind === "time" ? "at a random moment" : "not killed";
+  return kill.kind === "time" ? `by ${kill.signal} at a random moment` : "not killed";
 }

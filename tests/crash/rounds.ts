@@ -2,7 +2,7 @@
 
 import { playRound, type RoundReport, type Servers } from "./round.ts";
 import type { Runtime } from "./program.ts";
-import type { StoreKind } from "./tier.ts";
+import { FIRST_STOPS, type StoreKind } from "./tier.ts";
 
 /** Which rounds to play. */
 export interface RoundsOptions {
@@ -21,6 +21,8 @@ export interface RoundsOptions {
 export interface RoundsReport {
   /** Rounds with a violation. */
   readonly violations: number;
+  /** Steps of the commit order in which no run died, in any store. */
+  readonly missed: readonly string[];
   /** How often a run died in each place. */
   readonly deaths: ReadonlyMap<string, number>;
   readonly summary: string;
@@ -43,7 +45,17 @@ export async function playRounds(servers: Servers, options: RoundsOptions): Prom
     if ((i + 1) % 50 === 0) say(`${i + 1} rounds, ${violations} with violations`);
   }
   const seconds = Math.round((performance.now() - started) / 1000);
-  return { violations, deaths, summary: summarize(options, violations, deaths, seconds) };
+  return {
+    violations,
+    deaths,
+    missed: missed(deaths),
+    summary: summarize(options, violations, deaths, seconds),
+  };
+}
+
+function missed(deaths: ReadonlyMap<string, number>): string[] {
+  const places = FIRST_STOPS.map(({ step, when }) => `${when} ${step}`);
+  return places.filter((place) => ![...deaths.keys()].some((where) => where.startsWith(place)));
 }
 
 function tell(

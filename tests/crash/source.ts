@@ -36,8 +36,9 @@ export class Source {
     return source;
   }
 
-  /** Adds, changes, renames, copies and removes some files. */
+  /** Adds, changes, renames, copies and removes some files; at least one is new. */
   async mutate(): Promise<void> {
+    await this.#add();
     const changes = [
       this.#add,
       this.#add,
@@ -47,7 +48,7 @@ export class Source {
       this.#copy,
       this.#remove,
     ];
-    for (let left = this.#random.between(1, 6); left > 0; left--) {
+    for (let left = this.#random.between(0, 5); left > 0; left--) {
       await this.#random.pick(changes).call(this);
     }
   }

@@ -27,6 +27,11 @@ export interface Stop {
   readonly nth: number;
 }
 
+/** Every step with both of its moments, the first time that a run comes to it. */
+export const FIRST_STOPS: readonly Stop[] = STEPS.flatMap((step) =>
+  (["before", "after"] as const).map((when) => ({ step, when, nth: 1 }))
+);
+
 /** Something that a store did. */
 export interface StoreEvent {
   /** ms since 1970, with fractions. */

@@ -1,7 +1,17 @@
 /** What `doctor` finds, and the policy it prints. */
 
 import assert from "node:assert/strict";
-import { chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  copyFile,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { test } from "node:test";
 import { withUser } from "../cli/harness.ts";
 import { run } from "../tools.ts";
@@ -22,10 +32,23 @@ async function examine(archive: S3Archive): Promise<{ code: number; bad: Finding
   return { code, bad: findings.filter(({ severity }) => severity !== "good") };
 }
 
+/** A home with alerts and a bucket that is set up as `doctor --policy` says. */
+async function setUp(archive: S3Archive): Promise<void> {
+  const bucket = archive.server.buckets.get("bucket");
+  if (bucket?.versioning === "") bucket.versioning = "Enabled";
+  bucket?.configs.set("lifecycle", "<LifecycleConfiguration><Rule/></LifecycleConfiguration>");
+  await archive.user.ok("init", "--yes");
+  await appendFile(archive.user.path("home/config.toml"), ALERTS);
+}
+
+/** The same when it has stored something. */
 async function synced(archive: S3Archive): Promise<void> {
+  await setUp(archive);
   await archive.put("a.jpg", 1000, 1);
   await archive.user.ok("sync", archive.user.path("Photos"), "--seal", ...archive.stores);
 }
+
+const ALERTS = '[alerts.ntfy]\nurl = "https://ntfy.example.org/photos"\n';
 
 test("in a home that is as it should be, doctor finds nothing and writes nothing", () =>
   withArchive(async (archive) => {
@@ -106,6 +129,56 @@ const TROUBLE: readonly [
     /doctor --policy/,
   ],
   [
+    "a key that may not write",
+    ({ server }) => server.deny.push({ operation: "CreateMultipartUpload" }),
+    "broken",
+    /store s3:/,
+    /the permission s3:PutObject is missing/,
+    /doctor --policy/,
+  ],
+  [
+    "a bucket without versioning",
+    ({ server }) => {
+      const bucket = server.buckets.get("bucket");
+      if (bucket !== undefined) bucket.versioning = "Suspended";
+    },
+    "warning",
+    /store s3:/,
+    /the bucket has not versioning/,
+    /doctor --policy/,
+  ],
+  [
+    "a bucket without a lifecycle",
+    ({ server }) => server.buckets.get("bucket")?.configs.clear(),
+    "warning",
+    /store s3:/,
+    /unfinished uploads and old versions cost money/,
+    /doctor --policy/,
+  ],
+  [
+    "a home that nobody hears of",
+    async ({ user }) => {
+      const path = user.path("home/config.toml");
+      await writeFile(path, (await readFile(path, "utf8")).replace(ALERTS, ""));
+    },
+    "warning",
+    /alerts/,
+    /nobody is told when something goes wrong/,
+    /coldframe alert/,
+  ],
+  [
+    "a file that a power cut left half-written",
+    async ({ user }) => {
+      const path = user.path("home/config.toml.0123456789ab.tmp");
+      await writeFile(path, "half");
+      await utimes(path, 1_700_000_000, 1_700_000_000);
+    },
+    "warning",
+    /leftovers/,
+    /config\.toml\.0123456789ab\.tmp was never finished/,
+    /doctor --fix/,
+  ],
+  [
     "a clock that is wrong",
     ({ user }) => user.clock = Date.now() - 7 * 60_000,
     "warning",
@@ -159,6 +232,7 @@ test("doctor finds a mistake in the settings: broken", () =>
 
 test("doctor finds uploads that were left: warning", () =>
   withArchive(async (archive) => {
+    await setUp(archive);
     await archive.put("a.mov", 10_000_000, 1);
     archive.interruptAfterParts(1);
     await archive.user.run("sync", archive.user.path("Photos"), "--seal", ...archive.stores);
@@ -169,6 +243,50 @@ test("doctor finds uploads that were left: warning", () =>
     const { code, bad } = await examine(archive);
     assert.equal(code, 0);
     assert.match(bad[0]?.message ?? "", /^the upload of volumes\/.* has been unfinished for over a day$/);
+  }));
+
+test("--fix takes rights from others and removes what was never finished, and nothing else", () =>
+  withArchive(async (archive) => {
+    await synced(archive);
+    const { user } = archive;
+    const [old, fresh] = ["config.toml.0123456789ab.tmp", "config.toml.ba9876543210.tmp"];
+    for (const name of [old, fresh, "notes.tmp"]) await writeFile(user.path("home", name), "half");
+    for (const name of [old, "notes.tmp"]) {
+      await utimes(user.path("home", name), 1_700_000_000, 1_700_000_000);
+    }
+    for (const name of ["", "keys", "keys/identity.txt"]) await chmod(user.path("home", name), 0o755);
+    const keys = archive.keys("");
+    const out = await user.ok("doctor", "--fix", ...archive.stores);
+    assert.equal(out.match(/^Only you can use .* now\.$/gm)?.length, 3);
+    assert.match(out, /^Removed .*0123456789ab\.tmp\.$/m);
+    for (const [name, mode] of [["", 0o700], ["keys", 0o700], ["keys/identity.txt", 0o600]] as const) {
+      assert.equal((await stat(user.path("home", name))).mode & 0o777, mode);
+    }
+    const left = (await readdir(user.path("home"))).filter((name) => name.endsWith(".tmp"));
+    assert.deepEqual(left.toSorted(), [fresh, "notes.tmp"].toSorted());
+    assert.deepEqual(archive.keys(""), keys);
+    assert.deepEqual((await examine(archive)).bad, []);
+  }));
+
+test("a key that may not see the settings of the bucket is as it should be", () =>
+  withArchive(async (archive) => {
+    await synced(archive);
+    for (const operation of ["GetBucketVersioning", "GetBucketLifecycleConfiguration"] as const) {
+      archive.server.deny.push({ operation });
+    }
+    assert.deepEqual(await examine(archive), { code: 0, bad: [] });
+    assert.match(
+      await archive.user.ok("doctor", ...archive.stores),
+      /its settings are not shown to this key/,
+    );
+  }));
+
+test("where a lock is asked for, a bucket that cannot lock is broken", () =>
+  withArchive(async (archive) => {
+    await synced(archive);
+    const { code, out } = await archive.user.run("doctor", "--object-lock", "365d", ...archive.stores);
+    assert.equal(code, 4);
+    assert.match(out, /^BROKEN .*the bucket cannot lock objects$/m);
   }));
 
 test("doctor --policy needs no home, and prints what a shell can run", () =>

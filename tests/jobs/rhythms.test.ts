@@ -15,12 +15,13 @@ function days(text: string): Record<string, number> {
   );
 }
 
-test("without settings staging and sources have their turn daily, volumes and mirrors monthly", () => {
+test("without settings sync, staging, sources and each mirror have their turn daily, checks of volumes and mirrors monthly", () => {
   assert.deepEqual(days(MIRROR("stick")), {
     "sync": 1,
     "check staging": 1,
     "check volumes": 30,
     "check sources": 1,
+    "mirror stick": 1,
     "check mirror stick": 30,
   });
 });
@@ -31,6 +32,8 @@ test("the settings change a rhythm, or switch it off", () => {
   assert.deepEqual(days(text + MIRROR("stick") + MIRROR("nas")), {
     "check staging": 0.5,
     "check volumes": 14,
+    "mirror stick": 1,
+    "mirror nas": 1,
     "check mirror stick": 90,
     "check mirror nas": 90,
   });

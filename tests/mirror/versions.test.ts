@@ -1,6 +1,7 @@
 /** What is in a mirror stays: changed files get a name beside the old one, removed ones keep theirs. */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -171,6 +172,33 @@ test("a lost object whose file is gone, too, is damage until it is back", () =>
     await put(user, "Photos/a.jpg", "a");
     assert.equal((await user.run("mirror", user.path("Photos"), bucketOf(user))).code, 0);
     assert.deepEqual((await user.json("status"))["findings"], []);
+  }));
+
+test("a lost object that comes back, out of a bin perhaps, counts again when its bytes are right", () =>
+  withMirrorUser(async (user) => {
+    await put(user, "Photos/a.jpg", "a");
+    await put(user, "Photos/b.jpg", "b");
+    await mirrorPhotos(user);
+    await rm(user.path("Photos/a.jpg"));
+    const object = user.path("bucket/mirror/a.jpg.age");
+    const bytes = await readFile(object);
+    await rm(object);
+    const run = async () => (await user.run("mirror", user.path("Photos"), bucketOf(user))).code;
+    assert.equal(await run(), 4);
+    await writeFile(object, Buffer.from(bytes).fill(0, bytes.length - 1));
+    assert.equal(await run(), 4, "of the right size, with another byte");
+    await writeFile(object, bytes);
+    assert.equal(await run(), 0);
+    assert.deepEqual(Object.keys(await filled(user, "stick")), ["a.jpg", "b.jpg"]);
+  }));
+
+test("a mirror is kept in the storage class of its URL, but never in an archive", () =>
+  withArchive(async ({ user, server, url }) => {
+    await put(user, "Photos/a.jpg", "a");
+    await user.ok("mirror", user.path("Photos"), url.replace("/family", "/warm") + "&class=STANDARD_IA");
+    await user.ok("mirror", user.path("Photos"), url.replace("/family", "/cold") + "&class=DEEP_ARCHIVE");
+    assert.equal(server.object("bucket", "warm/mirror/a.jpg.age")?.storageClass, "STANDARD_IA");
+    assert.equal(server.object("bucket", "cold/mirror/a.jpg.age")?.storageClass, "STANDARD");
   }));
 
 test("opaque names tell the store neither names nor which files are alike", () =>

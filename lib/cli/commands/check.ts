@@ -120,7 +120,7 @@ async function run(context: CommandContext, subject: Subject | undefined, flags:
   assertUsage(subject?.kind, flags);
   const writes = flags.mend === true || flags.acceptLost === true;
   // To look takes no lock: a check of hours must not keep new photos from being stored.
-  const job = flags.drill !== undefined || name === undefined ? "check" : `check ${name}`;
+  const job = subject === undefined ? "check" : jobOf(subject);
   await withSession(context, flags, { job, ...(writes && { lockFor: "check" }) }, async (session) => {
     if (flags.drill !== undefined) return await runDrill(context, session, flags);
     const pageOnly = subject === undefined && flags.report !== undefined;

@@ -2,7 +2,9 @@
 
 import type { Command } from "commander";
 import { homePath, openHome } from "../../home/home.ts";
-import { examine, type Finding, findingOf } from "../../jobs/doctor.ts";
+import { examine } from "../../jobs/doctor/examine.ts";
+import { type Finding, findingOf } from "../../jobs/doctor/finding.ts";
+import { mend } from "../../jobs/doctor/permissions.ts";
 import { storePolicies, type StorePolicy } from "../../jobs/policy.ts";
 import { withLock } from "../../store/s3/url.ts";
 import {
@@ -20,6 +22,7 @@ import { json, line, styled, type Terminal } from "../terminal.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
   readonly policy?: boolean;
+  readonly fix?: boolean;
 }
 
 export function doctorCommand(context: CommandContext): Command {
@@ -31,20 +34,26 @@ export function doctorCommand(context: CommandContext): Command {
     ),
   )
     .option("--policy", "print the smallest permissions for S3 stores, and the settings of their buckets")
+    .option("--fix", "first do what is safe: take rights from others, remove files that were never finished")
     .addOption(lockOption())
     .action((flags: Flags) => flags.policy === true ? policy(context, flags) : check(context, flags));
 }
 
 async function check(context: CommandContext, flags: Flags): Promise<void> {
   const { terminal } = context;
-  const findings = await withSession(context, flags, {}, examine).catch((error) => {
+  const fixed: string[] = [];
+  const findings = await withSession(context, flags, {}, async (session) => {
+    if (flags.fix === true) fixed.push(...await mend(session));
+    return await examine(session);
+  }).catch((error) => {
     const found = findingOf(error);
     if (found === undefined) throw error;
     return [found];
   });
   const broken = findings.some(({ severity }) => severity === "broken");
   context.finish(broken ? EXIT.damage : EXIT.done);
-  if (flags.json === true) return json(terminal, { broken, findings });
+  if (flags.json === true) return json(terminal, { broken, fixed, findings });
+  fixed.forEach((text) => line(terminal, printable(text)));
   findings.forEach((finding) => print(terminal, finding));
 }
 

@@ -136,7 +136,7 @@ async function runCopy(context: CommandContext, from: string, to: string, flags:
   if (flags.plain === true && flags.names === "opaque") {
     throw new ColdframeError("usage", "with --plain, opaque names would hide nothing");
   }
-  await withSession(context, flags, { create: true, lockFor: "mirror", job: "mirror" }, async (session) => {
+  await withSession(context, flags, { create: true, lockFor: "mirror", ...jobOf(flags) }, async (session) => {
     const report = await mirror(session, to, () => planFrom(from, to, flags));
     if (flags.json === true) json(context.terminal, report);
     else describeMirror(context.terminal, report);
@@ -157,6 +157,11 @@ async function planFrom(from: string, to: string, flags: Flags): Promise<MirrorP
     window: undefined,
     ...limitsOf(flags),
   };
+}
+
+/** A dry run is nothing that people should hear of. */
+function jobOf(flags: Flags) {
+  return flags.dryRun === true ? {} : { job: "mirror" };
 }
 
 function limitsOf(flags: Flags) {
@@ -191,7 +196,7 @@ async function runConfigured(context: CommandContext, name: string | undefined, 
     "repair",
     "identity",
   ]);
-  await withSession(context, flags, { lockFor: "mirror", job: "mirror" }, async (session) => {
+  await withSession(context, flags, { lockFor: "mirror", ...jobOf(flags) }, async (session) => {
     const { mirrors } = session.home.config;
     if (name === undefined && mirrors.length === 0) throw nothingToDo(session);
     const chosen = name === undefined ? mirrors : [mirrorNamed(session, name)];

@@ -1,10 +1,11 @@
 /** What became of the jobs: one that failed, and one that has not ended well for too long. */
 
-import { type Found, settleFindings } from "../../catalog/findings.ts";
+import { type Found, openFindings, settleFindings } from "../../catalog/findings.ts";
 import { firstRun, latestRuns, latestSuccesses } from "../../catalog/runs.ts";
 import { ColdframeError, type ErrorCode, messageOf } from "../../errors.ts";
 import { formatDay } from "../../text.ts";
 import { type Due, dueJobs } from "../due.ts";
+import { rhythmOf } from "../mirror/settings.ts";
 import { rhythmsOf } from "../rhythms.ts";
 import type { Session } from "../session.ts";
 
@@ -64,13 +65,15 @@ function failure(job: string, error: unknown): Found {
 /** When each job of this box last ended well, and when it wants to run. */
 export async function jobsOf({ db, home, now }: Session): Promise<Due[]> {
   const since = await firstRun(db, home.box) ?? now();
-  return dueJobs(rhythmsOf(home.config), await latestSuccesses(db, home.box), since, now());
+  const rhythms = [...rhythmsOf(home.config), ...home.config.mirrors.map(rhythmOf)];
+  return dueJobs(rhythms, await latestSuccesses(db, home.box), since, now());
 }
 
-/** Notes which jobs are overdue: any run notices what has not run. */
+/** Notes which jobs are overdue: any run notices what has not run. What runs and fails is told as such. */
 export async function settleOverdue(session: Session): Promise<void> {
   const { db, home, now } = session;
-  const overdue = (await jobsOf(session)).filter(({ isOverdue }) => isOverdue);
+  const failed = new Set((await openFindings(db, `runs ${home.box}`)).map(({ name }) => name));
+  const overdue = (await jobsOf(session)).filter(({ job, isOverdue }) => isOverdue && !failed.has(job));
   await settleFindings(db, `schedule ${home.box}`, overdue.map(late), now());
 }
 

@@ -37,7 +37,6 @@ export async function queueNews(
   sender: Sender,
 ): Promise<void> {
   const { db, home, now } = session;
-  if (channels.length === 0) return; // whoever sets up a channel later is told of all that is open then
   const at = now();
   const known = {
     findings: await tellableFindings(db),

@@ -41,7 +41,9 @@ class Overseer {
   readonly #session: Session;
   readonly #job: string;
   readonly #context: NotifyContext;
+  readonly #ping: ((sign: Sign) => Promise<void>) | undefined;
   readonly #began: number;
+  readonly #warned = new Set<string>();
 
   constructor(session: Session, job: string) {
     const { env } = session.storeContext; // but not its fetch, which takes the clocks of stores for right
@@ -49,19 +51,21 @@ class Overseer {
     this.#job = job;
     this.#began = session.now();
     this.#context = { env, fetch, signal: session.signal, now: session.now, home: session.home.paths.root };
+    this.#ping = openPing(session.home.config.alerts, this.#context);
   }
 
   async begin(): Promise<void> {
-    if (this.#job === "sync") await this.#ping("start");
+    if (this.#job === "sync") await this.#sign("start");
   }
 
   /** An interrupted run tells nothing: whoever stopped it knows. */
   async end(error: unknown): Promise<void> {
     if (this.#session.signal.aborted || hasCode(error, "usage")) return;
     const isTold = await this.#try(() => this.#tell(error));
-    const isGood = error === undefined && isTold && !await this.#hasDamage();
-    if (this.#job === "sync" && isGood) await this.#ping("success");
-    if (!isGood) await this.#ping("fail");
+    if (this.#ping === undefined) return;
+    const isGood = error === undefined && isTold && !await this.#hasDamage().catch(() => true);
+    // Others must not say that all is well: the service would not notice that nothing is stored any more.
+    if (!isGood || this.#job === "sync") await this.#sign(isGood ? "success" : "fail");
   }
 
   async #tell(error: unknown): Promise<void> {
@@ -70,6 +74,7 @@ class Overseer {
     await settleOverdue(session);
     await lookAhead(session);
     const channels = openChannels(session.home.config.alerts, this.#context);
+    if (channels.length === 0) return; // whoever sets one up later is told of all that is open then
     const sender = { host: hostname(), home: session.home.paths.root };
     const failures = await oneAtATime(session, async () => {
       await queueNews(session, channels, sender);
@@ -81,15 +86,11 @@ class Overseer {
   }
 
   async #hasDamage(): Promise<boolean> {
-    let damaged = true;
-    await this.#try(async () => {
-      damaged = (await openFindings(this.#session.db)).some(({ severity }) => severity === "damage");
-    });
-    return damaged;
+    return (await openFindings(this.#session.db)).some(({ severity }) => severity === "damage");
   }
 
-  async #ping(sign: Sign): Promise<void> {
-    const ping = openPing(this.#session.home.config.alerts, this.#context);
+  async #sign(sign: Sign): Promise<void> {
+    const ping = this.#ping;
     if (ping !== undefined) await this.#try(() => ping(sign));
   }
 
@@ -99,11 +100,16 @@ class Overseer {
       await work();
       return true;
     } catch (error) {
-      if (!this.#session.signal.aborted) {
-        this.#session.report.warn(`Nobody could be told: ${messageOf(error)}`);
-      }
+      this.#warn(`Nobody could be told: ${messageOf(error)}`);
       return false;
     }
+  }
+
+  /** Once: the sign of the start fails for the same reason as that of the end. */
+  #warn(line: string): void {
+    if (this.#session.signal.aborted || this.#warned.has(line)) return;
+    this.#warned.add(line);
+    this.#session.report.warn(line);
   }
 }
 

@@ -1,15 +1,25 @@
-/** How far the copies are proven, for the digest. */
+/** How far the copies are proven, for the digest; never called more than it is (DESIGN §8). */
 
+import { type Proven, type ProvenLevel, provenNow } from "../../catalog/proven.ts";
 import { formatDay } from "../../text.ts";
-import { jobsOf } from "./jobs.ts";
 import type { Session } from "../session.ts";
 
-/** One line for each check: when it last ended well. */
-export async function provenLines(session: Session): Promise<string[]> {
-  const checks = (await jobsOf(session)).filter(({ job }) => job.startsWith("check "));
-  return checks.map(({ job, last }) =>
-    `${job.padEnd(18)} ${
-      last === undefined ? "has not proven anything yet" : `ended well on ${formatDay(last)}`
-    }`
-  );
+/** A line for each kind of object and each level that was reached in it. */
+export async function provenLines({ db, home }: Session): Promise<string[]> {
+  const all = await provenNow(db, home.box);
+  return all.length === 0 ? ["Nothing is stored yet."] : all.flatMap(linesOf);
+}
+
+function linesOf({ what, objects, levels }: Proven): string[] {
+  const reached = levels.filter((level) => level.objects > 0);
+  const title = what.padEnd(22);
+  if (reached.length === 0) return [`${title}nothing is proven of ${objects}`];
+  return reached.map((level) => `${title}${lineOf(level, objects)}`);
+}
+
+function lineOf({ level, objects, oldest, newest }: ProvenLevel, all: number): string {
+  const what = `${level.padEnd(13)}${objects} of ${all}`;
+  if (oldest === undefined || newest === undefined) return what;
+  const [from, to] = [formatDay(oldest), formatDay(newest)];
+  return `${what}, ${from === to ? `on ${from}` : `from ${from} to ${to}`}`;
 }

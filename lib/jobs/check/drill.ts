@@ -80,6 +80,7 @@ async function run(session: Session, options: DrillOptions, started: number): Pr
     const took = session.now() - started;
     const files: DrilledFile[] = [];
     for (const file of chosen) files.push(await compare(session, folder, file, reasons.get(file.path)));
+    files.sort((a, b) => a.path < b.path ? -1 : 1);
     return { files, took, findings: await settle(session, files) };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -246,7 +246,13 @@ class Rereading {
       bytes: total.bytes,
       proven: { ...NOTHING_PROVEN, "read back": this.#good },
       remarks: [
-        ...(total.files > 0 ? [`each file was read within the last ${days} days`] : []),
+        ...(total.files > 0
+          ? [
+            days <= 1
+              ? "each file was read within the last day"
+              : `each file was read within the last ${days} days`,
+          ]
+          : []),
         ...(this.#changed > 0
           ? [`${this.#changed} have changed since the last scan; the next sync takes them`]
           : []),

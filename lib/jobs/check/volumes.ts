@@ -155,9 +155,10 @@ class StoreLook {
 
   async #archivedRemarks(archived: readonly ExpectedVolume[], deep: DeepOptions): Promise<string[]> {
     if (archived.length === 0) return [];
-    const what = archived.length === 1 ? "1 volume is archived" : `${archived.length} volumes are archived`;
+    const one = archived.length === 1;
+    const what = one ? "1 volume is archived" : `${archived.length} volumes are archived`;
     if (deep.thaw === undefined) {
-      return [`${what} and was not read: --thaw bulk would ask for it, with its price`];
+      return [`${what} and ${one ? "was" : "were"} not read: --thaw bulk would ask for it, with its price`];
     }
     return [`${what}; ${await thawVolumes(this.#session, this.#store, archived, deep.thaw, deep)}`];
   }

@@ -36,17 +36,23 @@ export async function sameBytes(store: Store, key: string, file: LocalFile): Pro
 }
 
 async function readBack(store: Store, info: ObjectInfo, file: LocalFile): Promise<SameBytes | undefined> {
-  const hash = createHash("sha256");
-  for await (const piece of store.read(info.key)) hash.update(piece);
   const checksum = `sha256:${file.sha256}`;
-  return hash.digest("hex") === file.sha256 ? { checksum, proven: "read back" } : undefined;
+  return await readsBack(store, info.key, checksum) ? { checksum, proven: "read back" } : undefined;
+}
+
+/** Whether the bytes of an object, read whole, have a checksum. */
+export async function readsBack(store: Store, key: string, checksum: string): Promise<boolean> {
+  const summer = summerFor(checksum);
+  if (summer === undefined) return false;
+  for await (const piece of store.read(key)) await summer.add(piece);
+  return checksum.split(":")[1] === summer.digest();
 }
 
 /** The checksum of a file in the form of another; undefined for a form that is not known, or a changed file. */
 async function checksumLike(form: string, file: LocalFile): Promise<string | undefined> {
-  const [algorithm = "", , partSize = ""] = form.split(":");
+  const [algorithm, , partSize] = form.split(":");
   if (algorithm === "sha256") return `sha256:${file.sha256}`;
-  const summer = summerFor(algorithm, Number(partSize));
+  const summer = summerFor(form);
   if (summer === undefined) return undefined;
   const whole = createHash("sha256");
   for await (const piece of createReadStream(file.path)) {
@@ -55,8 +61,7 @@ async function checksumLike(form: string, file: LocalFile): Promise<string | und
     await summer.add(piece);
   }
   if (whole.digest("hex") !== file.sha256) return undefined; // it changed since it was scanned
-  const digest = summer.digest();
-  return partSize === "" ? `${algorithm}:${digest}` : `${algorithm}:${digest}:${partSize}`;
+  return [algorithm, summer.digest(), partSize].filter((part) => part !== undefined).join(":");
 }
 
 interface Summer {
@@ -64,10 +69,14 @@ interface Summer {
   digest(): string;
 }
 
-function summerFor(algorithm: string, partSize: number): Summer | undefined {
+/** What computes a checksum of the form of another; undefined where that is not known. */
+function summerFor(form: string): Summer | undefined {
+  const [algorithm, , partText] = form.split(":");
+  const partSize = Number(partText);
   switch (algorithm) {
+    case "sha256":
     case "md5":
-      return hashSummer("md5");
+      return hashSummer(algorithm);
     case "crc64nvme":
       return new CrcSummer();
     case "sha256-parts":
@@ -79,7 +88,7 @@ function summerFor(algorithm: string, partSize: number): Summer | undefined {
   }
 }
 
-function hashSummer(algorithm: "md5"): Summer {
+function hashSummer(algorithm: "md5" | "sha256"): Summer {
   const hash = createHash(algorithm);
   return { add: (piece) => void hash.update(piece), digest: () => hash.digest("hex") };
 }

@@ -1,10 +1,8 @@
 /** What a mirror's store really holds, beside what the catalog says. */
 
 import type { Listing } from "../../catalog/listing.ts";
-import { type MirroredObject, mirroredPages, noteFound, noteMissing } from "../../catalog/mirrors.ts";
-import { noteProofs } from "../../catalog/proofs.ts";
+import { mirroredPages, noteMissing } from "../../catalog/mirrors.ts";
 import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
-import { agree } from "../../store/checksum.ts";
 import type { Store } from "../../store/store.ts";
 import type { Session } from "../session.ts";
 import type { LostObject } from "./plan.ts";
@@ -18,7 +16,7 @@ export interface MirrorLook {
 
 /**
  * Lists a mirror's store, whole, and compares. What is gone or was replaced counts as missing from now on, so
- * that it is sent again; what had been gone and is back with the right checksum counts again.
+ * that it is sent again.
  *
  * @param note whether to write down what is missing
  * @throws StoreError when the listing fails at any point: it is not taken for an empty store
@@ -56,22 +54,7 @@ async function compare(
     for (const { path, key } of gone) {
       lost.push({ path, key, what: sizes.has(key) ? "replaced" : "removed" });
     }
-    if (!note) continue;
-    if (gone.length > 0) await noteMissing(session.db, gone.map(({ id }) => id), session.now());
-    for (const object of page) {
-      if (object.missing !== undefined && sizes.get(object.key) === object.size) {
-        await countAgain(session, store, object);
-      }
-    }
+    if (note && gone.length > 0) await noteMissing(session.db, gone.map(({ id }) => id), session.now());
   }
   return { lost, foreign: listed - known };
-}
-
-/** Size alone proves nothing: the store must give the checksum that the object had. */
-async function countAgain(session: Session, store: Store, object: MirroredObject): Promise<void> {
-  const info = await store.head(object.key);
-  if (info === undefined || agree(info.checksum, object.checksum) !== true) return;
-  await noteFound(session.db, [object.id]);
-  const { store: url, key } = object;
-  await noteProofs(session.db, [{ store: url, key, content: 0, level: "checksummed" }], session.now());
 }

@@ -13,6 +13,7 @@ import { localFolder } from "../../store/open.ts";
 import { rateLimited, RateLimiter } from "../../store/rate.ts";
 import type { Store } from "../../store/store.ts";
 import type { Meter } from "../report.ts";
+import { mirrorJob } from "../rhythms.ts";
 import { type FileProblem, type ScanReport, scanSources, type SourceScan } from "../scan.ts";
 import type { Session } from "../session.ts";
 import { Copier, type MissingFile } from "./copier.ts";
@@ -117,7 +118,7 @@ class Mirroring {
       adopted: copier.tally.adopted,
       left: this.#left,
       lost: look.lost,
-      notMended: dryRun ? look.lost.length : await settleLost(this.#session, name, store.url),
+      notMended: dryRun ? look.lost.length : await settleLost(this.#session, name, store, listing),
       foreign: look.foreign - copier.tally.adopted.files,
       problems: [...this.#problems, ...copier.problems],
       scans: this.#scans,
@@ -296,5 +297,5 @@ function note(
   const summary = report && { copied: report.copied, left: report.left, problems: report.problems.length };
   const { db, home } = session;
   const run = { box: home.box, started, ended: session.now(), outcome, summary: summary ?? {} };
-  return noteRun(db, { ...run, job: `mirror ${mirror}` });
+  return noteRun(db, { ...run, job: mirrorJob(mirror) });
 }

@@ -7,6 +7,7 @@ import { isWithin, type MirrorConfig } from "../../home/config-mirrors.ts";
 import { folderOnDisk } from "../../home/disks.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import { type Due, dueJobs, type Rhythm } from "../due.ts";
+import { mirrorJob } from "../rhythms.ts";
 import type { SourceScan } from "../scan.ts";
 import type { Session } from "../session.ts";
 import { mirror } from "./mirror.ts";
@@ -88,7 +89,7 @@ export function wanted(
 
 /** The rhythm of a mirror. A run that ends a little later than yesterday's must not make tomorrow's too early. */
 export function rhythmOf({ name, every }: MirrorConfig): Rhythm {
-  return { job: `mirror ${name}`, every: every * 7 / 8 };
+  return { job: mirrorJob(name), every: every * 7 / 8 };
 }
 
 /** The mirrors of the settings, and when each wants to run. */

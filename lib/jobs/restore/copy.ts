@@ -3,12 +3,13 @@
  * several reads side by side, each file proven before it takes its name.
  */
 
+import { CHUNK_SIZE, SEALED_CHUNK_SIZE } from "../../age/payload.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { Extent } from "../../iso/read.ts";
 import type { RandomAccess } from "../../types.ts";
 import { inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
-import { readAhead } from "./object-access.ts";
+import { PIECE, readAhead } from "./object-access.ts";
 import type { RestoredFile, Target, WantedFile } from "./target.ts";
 
 /** Bytes of a plaintext, and the files they become. */
@@ -176,9 +177,19 @@ function spanOf(run: readonly Copy[]): readonly Extent[] {
   return [{ offset: startOf(first), length: endOf(last) - startOf(first) }];
 }
 
-/** Bytes that are read for a run. */
-export function sizeOfRun(run: readonly Copy[]): number {
-  return spanOf(run).reduce((sum, { length }) => sum + length, 0);
+/** What reading a run takes: bytes, rounded to whole chunks of an age file, and requests. */
+export function readsOfRun(run: readonly Copy[]): { readonly bytes: number; readonly requests: number } {
+  let [bytes, requests] = [0, 0];
+  for (const { offset, length } of spanOf(run)) {
+    bytes += blocks(offset, length, CHUNK_SIZE) * SEALED_CHUNK_SIZE;
+    requests += blocks(offset, length, PIECE);
+  }
+  return { bytes, requests };
+}
+
+/** How many blocks of a size a range touches. */
+function blocks(offset: number, length: number, size: number): number {
+  return length === 0 ? 0 : Math.ceil((offset + length) / size) - Math.floor(offset / size);
 }
 
 /** A gap that is cheaper to read over than to ask again for what comes after. */

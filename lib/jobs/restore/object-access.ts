@@ -33,6 +33,7 @@ export function objectAccess(store: Store, key: string, size: number): RandomAcc
         if (at + chunk.length > length) throw tooLong(key, length);
         out.set(chunk, at);
         at += chunk.length;
+        if (chunk.length === chunk.buffer.byteLength) release(chunk);
       }
       return out.subarray(0, at);
     },

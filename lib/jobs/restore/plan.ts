@@ -1,10 +1,9 @@
 /** Planning a restore: from where each file comes, what must be thawed for it, what is read, what it costs. */
 
 import type { VersionRow } from "../../catalog/look.ts";
-import { payloadSize } from "../../age/payload.ts";
 import { pricesOf } from "../cost-tariff.ts";
 import type { Session } from "../session.ts";
-import { type Copy, joinNeighbours, sizeOfRun } from "./copy.ts";
+import { type Copy, joinNeighbours, readsOfRun } from "./copy.ts";
 import { OPENING_BYTES, OPENING_REQUESTS, PIECE } from "./object-access.ts";
 import { type PricedRestore, priceRestore, type Reading } from "./price.ts";
 import { objectId, type Reach } from "./reach.ts";
@@ -132,13 +131,16 @@ interface PlannedObject {
 function objectOf(tasks: readonly Task[]): PlannedObject[] {
   const [first] = tasks;
   if (first === undefined) return [];
-  const runs = [...joinNeighbours(tasks)].map(sizeOfRun);
+  // A small single object comes in one request; see `wholeAccess`.
+  const { place, size } = first.source;
+  const whole = place.kind !== "volume" && size <= PIECE;
+  const runs = whole ? [] : [...joinNeighbours(tasks)].map(readsOfRun);
   return [{
     source: first.source,
     state: stateOf(first.source),
     files: sumOf(tasks, ({ files }) => files.length),
-    bytes: Math.min(first.source.size, OPENING_BYTES + sumOf(runs, (size) => payloadSize(size))),
-    requests: OPENING_REQUESTS + sumOf(runs, (size) => Math.ceil(size / PIECE)),
+    bytes: whole ? size : Math.min(size, OPENING_BYTES + sumOf(runs, ({ bytes }) => bytes)),
+    requests: whole ? 1 : OPENING_REQUESTS + sumOf(runs, ({ requests }) => requests),
   }];
 }
 

@@ -8,12 +8,12 @@ import {
   closeSync,
   createReadStream,
   fchmodSync,
-  futimesSync,
   linkSync,
   openSync,
   renameSync,
   rmSync,
   type Stats,
+  utimesSync,
   writeSync,
 } from "node:fs";
 import {
@@ -116,10 +116,16 @@ export class Target {
     const temporary = temporaryFor(path);
     try {
       await this.#ensureFolder(dirname(path));
-      writeWhole(temporary, file, bytes);
-      this.#publishSync(temporary, path);
+      this.#placeSync(file, bytes, temporary, path);
     } catch (error) {
       throw targetError(error, path);
+    }
+  }
+
+  #placeSync(file: WantedFile, bytes: Uint8Array, temporary: string, path: string): void {
+    try {
+      writeWhole(temporary, file, bytes);
+      this.#publishSync(temporary, path);
     } finally {
       rmSync(temporary, { force: true });
     }
@@ -307,7 +313,7 @@ function assertRight(
 ): void {
   if (actualSize === size && actualHash === (sha256 ?? actualHash)) return;
   throw new ColdframeError("damaged", `${path}: the stored bytes are not those that were backed up`, {
-    hint: "Run `coldframe check --deep` to see what else is affected.",
+    hint: "Run `coldframe check volumes --deep` to see what else is affected.",
   });
 }
 
@@ -316,10 +322,10 @@ function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
     fchmodSync(fd, mode & 0o777);
-    futimesSync(fd, mtime / 1000, mtime / 1000);
   } finally {
     closeSync(fd);
   }
+  utimesSync(path, mtime / 1000, mtime / 1000); // by its path: Deno's futimes loses a ms of every other time
 }
 
 /** What stands at a path itself, links not followed; undefined for nothing. */

@@ -20,6 +20,9 @@ export const PERMISSIONS = {
   AbortMultipartUpload: "s3:AbortMultipartUpload",
   ListParts: "s3:ListMultipartUploadParts",
   ListMultipartUploads: "s3:ListBucketMultipartUploads",
+  GetBucketVersioning: "s3:GetBucketVersioning",
+  GetObjectLockConfiguration: "s3:GetBucketObjectLockConfiguration",
+  GetLifecycleConfiguration: "s3:GetLifecycleConfiguration",
 } as const;
 
 export type Operation = keyof typeof PERMISSIONS;

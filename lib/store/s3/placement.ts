@@ -40,12 +40,20 @@ export class Placement {
 
   /** How soon an object just written can be read. */
   availability(kind: ObjectKind): Availability {
-    const archived = ["GLACIER", "DEEP_ARCHIVE"].includes(this.#storageClass(kind));
-    return { state: archived ? "archived" : "ready" };
+    return { state: isArchive(this.#storageClass(kind)) ? "archived" : "ready" };
   }
 
-  /** Only volumes may go cold: everything else is needed at once to restore anything. */
+  /**
+   * Only volumes may go cold: everything else is needed at once to restore anything. A mirror is kept for as
+   * long as they are, so a class that costs less to keep and can be read at once is for it, too.
+   */
   #storageClass(kind: ObjectKind): StorageClass {
-    return kind === "volume" ? this.#rules.storageClass : "STANDARD";
+    const { storageClass } = this.#rules;
+    const fits = kind === "volume" || (kind === "mirror" && !isArchive(storageClass));
+    return fits ? storageClass : "STANDARD";
   }
+}
+
+function isArchive(storageClass: StorageClass): boolean {
+  return ["GLACIER", "DEEP_ARCHIVE"].includes(storageClass);
 }

@@ -37,7 +37,7 @@ import { readObject } from "./read.ts";
 import { SLOWEST_LINE } from "./stall.ts";
 import { thawObject } from "./thaw.ts";
 import { confirmedBy, partSizeFor, partSizeOf, S3Upload, USUAL_PART } from "./upload.ts";
-import { parseEndpoint, parseS3Url } from "./url.ts";
+import { parseEndpoint, parseS3Url, type S3Location } from "./url.ts";
 import { textOf } from "./xml.ts";
 
 /** What tests set otherwise. */
@@ -57,20 +57,42 @@ export interface S3Options {
  * @throws StoreError `store-url`, or `store-denied` when there are no credentials
  */
 export async function openS3(url: string, context: StoreContext, options: S3Options = {}): Promise<Store> {
+  const { client, location, trusted } = await connectS3(url, context, options);
+  const abilities = new Abilities(
+    location.checksum,
+    trusted,
+    (message) => context.warn(`${url}: ${message}`),
+  );
+  const bucket = new Bucket(client, abilities, location.prefix, trusted);
+  const placement = new Placement(location, () => client.now());
+  return new S3(url, bucket, placement, options.partSize ?? USUAL_PART);
+}
+
+/** A way to talk to the server of a bucket. */
+export interface S3Connection {
+  readonly client: S3Client;
+  readonly location: S3Location;
+  /** True at AWS. */
+  readonly trusted: boolean;
+}
+
+/**
+ * Connects to the server of a store's URL. Nothing is sent yet.
+ *
+ * @throws StoreError as `openS3`
+ */
+export async function connectS3(
+  url: string,
+  context: StoreContext,
+  { stall = 60_000, slowest = SLOWEST_LINE }: S3Options = {},
+): Promise<S3Connection> {
   const location = parseS3Url(url);
   const aws = await loadAws(context.env, location.profile);
   const endpoint = location.endpoint ?? parseEndpoint(aws.endpoint);
   const region = location.region ?? aws.region ?? usualRegion(endpoint);
   const address = addressOf(location.bucket, region, endpoint, location.style);
-  const { stall = 60_000, slowest = SLOWEST_LINE, partSize = USUAL_PART } = options;
   const client = new S3Client({ address, region, credentials: aws.credentials, context, stall, slowest });
-  const abilities = new Abilities(
-    location.checksum,
-    address.aws,
-    (message) => context.warn(`${url}: ${message}`),
-  );
-  const bucket = new Bucket(client, abilities, location.prefix, address.aws);
-  return new S3(url, bucket, new Placement(location, () => client.now()), partSize);
+  return { client, location, trusted: address.aws };
 }
 
 /** AWS needs to be told; other servers mostly do not care, or take this one as their own name. */
