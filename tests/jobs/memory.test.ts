@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -30,16 +30,25 @@ async function source(user: User): Promise<string> {
 }
 
 async function peakOfSync(user: User, store: string, env: Record<string, string> = {}): Promise<number> {
-  const program = fileURLToPath(new URL("peak-memory.ts", import.meta.url));
-  const args = [program, "sync", await source(user), "--seal", "--volume-size", "100G", "--cold", store];
-  const { stdout } = await run(process.execPath, "Deno" in globalThis ? ["run", "-A", ...args] : args, {
+  const args = ["sync", await source(user), "--seal", "--volume-size", "100G", "--cold", store];
+  return await peakOf(user, args, env);
+}
+
+/** The most memory that a command takes, in bytes. */
+async function peakOf(
+  user: User,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<number> {
+  const program = [fileURLToPath(new URL("peak-memory.ts", import.meta.url)), ...args];
+  const { stdout } = await run(process.execPath, "Deno" in globalThis ? ["run", "-A", ...program] : program, {
     env: { ...process.env, ...env, COLDFRAME_HOME: user.home },
   });
   return Number(stdout);
 }
 
-function assertSmall(peak: number): void {
-  console.log(`uploading ${SIZE / 1e6} MB took ${Math.round(peak / 1e6)} MB of memory at most`);
+function assertSmall(peak: number, what = "uploading"): void {
+  console.log(`${what} ${SIZE / 1e6} MB took ${Math.round(peak / 1e6)} MB of memory at most`);
   assert.ok(peak > 20e6 && peak < MOST, `${peak} bytes`);
 }
 
@@ -62,4 +71,17 @@ test(
   `a volume goes to a file: store within ${MOST / 1e6} MB`,
   options,
   () => withUser(async (user) => assertSmall(await peakOfSync(user, `file:${user.path("store")}`))),
+);
+
+test(
+  `a volume comes back from a file: store within ${MOST / 1e6} MB`,
+  options,
+  () =>
+    withUser(async (user) => {
+      const store = `file:${user.path("store")}`;
+      await user.ok("sync", await source(user), "--seal", "--volume-size", "100G", "--cold", store);
+      const peak = await peakOf(user, ["restore", "**", "--to", user.path("out")]);
+      assert.deepEqual((await readdir(user.path("out/Photos"))).length, 9);
+      assertSmall(peak, "restoring");
+    }),
 );

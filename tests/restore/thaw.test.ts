@@ -29,7 +29,8 @@ function valueAt(value: unknown, ...path: (string | number)[]): unknown {
 async function findings({ user }: ColdArchive): Promise<string[]> {
   const db = connect(user.path("home/catalog.db"));
   try {
-    return (await openFindings(db)).map(({ kind, message }) => `${kind}: ${message}`);
+    const thaws = (await openFindings(db)).filter(({ kind }) => kind.startsWith("thaw-"));
+    return thaws.map(({ kind, message }) => `${kind}: ${message}`);
   } finally {
     db.close();
   }
