@@ -7,7 +7,7 @@
  * one), with 12 GB free at scale 1.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -49,6 +49,13 @@ const world = new World(
   Number(env["COLDFRAME_BENCH_ROUNDS"] ?? 3),
 );
 world.build();
+/** What people have written below the figures stays. */
+function remarksIn(path: string | undefined): string {
+  const text = path !== undefined && existsSync(path) ? readFileSync(path, "utf8") : "";
+  return /\n## What the profiles say\n.*/s.exec(text)?.[0] ?? "";
+}
+
+const remarks = remarksIn(values.write);
 const tables: Measured[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(SUBJECTS)) {
   const began = performance.now();
@@ -57,6 +64,6 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(SUBJECTS))
   const found = report(world, tables);
   // After each subject: whoever stops the rest keeps what was measured.
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(found, null, 2)}\n`);
-  if (values.write !== undefined) writeFileSync(values.write, markdown(found));
+  if (values.write !== undefined) writeFileSync(values.write, markdown(found) + remarks);
 }
 if (values.write === undefined) process.stdout.write(markdown(report(world, tables)));

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collect, equal, utf8 } from "../../lib/bytes.ts";
+import { sha256Hex } from "../../lib/store/checksum.ts";
 import { retrying } from "../../lib/store/retry.ts";
 import { partRange, type PartReceipt, type Store, type Upload } from "../../lib/store/store.ts";
 import { type FaultRule, type S3Options, type S3Server, withS3 } from "../servers/s3/server.ts";
@@ -351,4 +352,16 @@ test(
     const puts = server.log.filter(({ key, method }) => key === full("staged/c") && method === "PUT");
     assert.equal(puts[0]?.headers.get("content-md5"), "SooI8J03tzeVZJA4QItfMw==");
   }, { quirks: { refuseChecksums: true } }),
+);
+
+test(
+  "a part that is not what its hash says any more, since memory erred meanwhile, is refused by the server",
+  onServer(async (server) => {
+    const store = await openOn(server, {});
+    const upload = await store.beginUpload("volumes/v", 5, VOLUME);
+    await assert.rejects(upload.send(0, utf8("hellp"), sha256Hex(utf8("hello"))));
+    const receipt = await upload.send(0, utf8("hello"), sha256Hex(utf8("hello")));
+    assert.equal(receipt.sha256, sha256Hex(utf8("hello")));
+    await upload.abort();
+  }),
 );
