@@ -1,7 +1,6 @@
 /** Which keys the catalog knows: whatever else stands among them is foreign. */
 
-import { allUploads } from "../../catalog/uploads.ts";
-import { storedKeys } from "../../catalog/uploads.ts";
+import { allUploads, storedKeys } from "../../catalog/uploads.ts";
 import { discardedObjects } from "../../catalog/staged.ts";
 import type { Database } from "../../catalog/database.ts";
 import type { Found } from "../../catalog/findings.ts";

@@ -2,9 +2,8 @@
 
 import type { Database } from "../../catalog/database.ts";
 import { type Finding, type Found, openFindings, settleFindings } from "../../catalog/findings.ts";
-import { forgetProofs, type Level, LEVELS, noteProofs, type Proof } from "../../catalog/proofs.ts";
-import type { Requests } from "./requests.ts";
-import type { CheckCost } from "./requests.ts";
+import { forgetProofs, type Level, noteProofs, type Proof } from "../../catalog/proofs.ts";
+import type { CheckCost, Requests } from "./requests.ts";
 
 /** Objects of one kind in one store, and how many reached each level in this check. */
 export interface Group {
@@ -120,9 +119,4 @@ export class Look {
     const stored = this.#expected.get(name);
     return stored === undefined || stored > (opened.get(name) ?? 0) || this.#read.has(name);
   }
-}
-
-/** The levels, weakest first, that anything of a group reached. */
-export function reachedLevels({ proven }: Group): Level[] {
-  return LEVELS.filter((level) => proven[level] > 0);
 }
