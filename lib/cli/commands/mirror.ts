@@ -256,9 +256,13 @@ async function runFill(context: CommandContext, from: string, to: string, flags:
   ]);
   const root = homePath(flags.home, context.terminal.env);
   const hasHome = await openHome(root) !== undefined;
-  const report = hasHome
-    ? await withSession(context, flags, {}, (session) => fillWithHome(context, session, from, to, flags))
-    : await fillWithoutHome(context, from, to, flags);
+  // Not in the home: a mirror that runs meanwhile sweeps that of listings that were left behind.
+  const scratch = await mkdtemp(join(tmpdir(), "coldframe-"));
+  const report =
+    await (hasHome
+      ? withSession(context, flags, {}, (session) => fillWithHome(context, session, from, to, flags, scratch))
+      : fillWithoutHome(context, from, to, flags, scratch))
+      .finally(() => rm(scratch, { recursive: true, force: true }));
   if (flags.json === true) json(context.terminal, report);
   else describeFill(context.terminal, report);
   context.finish(fillCode(report));
@@ -270,10 +274,10 @@ async function fillWithHome(
   from: string,
   to: string,
   flags: Flags,
+  scratch: string,
 ): Promise<FillReport> {
   const url = isUrl(from) ? from : mirrorNamed(session, from).store;
   const store = await session.storeAt(url);
-  const scratch = session.home.paths.root;
   return await fill({
     ...await requestOf(context, to, flags),
     store,
@@ -293,6 +297,7 @@ async function fillWithoutHome(
   from: string,
   to: string,
   flags: Flags,
+  scratch: string,
 ): Promise<FillReport> {
   const { terminal } = context;
   if (!isUrl(from)) {
@@ -304,13 +309,8 @@ async function fillWithoutHome(
   const quiet = flags.json === true;
   const [store] = await openStores([from], { env, signal, now, fetch, warn: (text) => warn(terminal, text) });
   if (store === undefined) throw twoStores();
-  const scratch = await mkdtemp(join(tmpdir(), "coldframe-"));
-  try {
-    const job = { report: progressReporter(terminal, quiet), signal, now };
-    return await fill({ ...await requestOf(context, to, flags), store, known: undefined, scratch }, job);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  const job = { report: progressReporter(terminal, quiet), signal, now };
+  return await fill({ ...await requestOf(context, to, flags), store, known: undefined, scratch }, job);
 }
 
 async function requestOf(
