@@ -5,11 +5,13 @@ import type { MirrorReport } from "../jobs/mirror/plan.ts";
 import type { MirrorOutcome } from "../jobs/mirror/settings.ts";
 import { amount, count, printable } from "./format.ts";
 import { defaultHint } from "./hints.ts";
+import { describeSpoilt } from "./scan-text.ts";
 import { complain, line, type Terminal, warn } from "./terminal.ts";
 
 /** A few lines per mirror, and one per file that could not be copied. */
 export function describeMirror(terminal: Terminal, report: MirrorReport): void {
   const { wanted, present, copied, adopted, left, lost, problems, dryRun } = report;
+  for (const scan of report.scans) describeSpoilt(terminal, scan);
   for (const { path, reason } of problems) {
     warn(terminal, `not copied: ${reason.includes(path) ? reason : `${path}: ${reason}`}`);
   }

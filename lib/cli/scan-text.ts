@@ -7,14 +7,19 @@ import { complain, line, type Terminal, warn } from "./terminal.ts";
 /** One line per source, and one per file that could not be taken. */
 export function describeScan(terminal: Terminal, source: SourceScan): void {
   line(terminal, `${printable(source.source)}: ${facts(source).join(", ")}`);
-  if (source.spoilt.files > 0) describeSpoilt(terminal, source);
+  describeSpoilt(terminal, source);
   for (const problem of source.problems) warn(terminal, `skipped ${problem.path}: ${problem.reason}`);
 }
 
 /** Files named, at the most. */
 const NAMED = 10;
 
-function describeSpoilt(terminal: Terminal, { source, spoilt: { files, examples } }: SourceScan): void {
+/** What looks like the work of ransomware, if anything does. */
+export function describeSpoilt(
+  terminal: Terminal,
+  { source, spoilt: { files, examples } }: SourceScan,
+): void {
+  if (files === 0) return;
   complain(
     terminal,
     `${

@@ -206,11 +206,16 @@ async function crontab({ env }: ScheduleChoices): Promise<string> {
   try {
     return (await run("crontab", ["-l"], { env: { ...env } })).stdout;
   } catch (error) {
-    if (systemCode(error) === "ENOENT" || !/no crontab/.test(messageOf(error))) {
-      throw toolFailed("crontab -l", error);
-    }
+    if (systemCode(error) === "ENOENT") throw noCron();
+    if (!/no crontab/.test(messageOf(error))) throw toolFailed("crontab -l", error);
     return "";
   }
+}
+
+function noCron(): ColdframeError {
+  return new ColdframeError("home", "there is neither systemd nor cron on this machine", {
+    hint: "Install cron, such as by `sudo apt install cron`, or let `coldframe watch` run.",
+  });
 }
 
 async function writeCrontab({ env }: ScheduleChoices, text: string): Promise<void> {

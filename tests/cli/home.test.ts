@@ -1,7 +1,7 @@
 /** Homes that are damaged, read-only, full, or in use. */
 
 import assert from "node:assert/strict";
-import { copyFile, cp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pseudoRandom } from "../tools.ts";
@@ -282,3 +282,16 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
   throw new Error("it did not happen within half a minute");
 }
+
+test("init takes ~ for the user's folder at its question, and names a folder that is not there", () =>
+  withUser(async (user) => {
+    user.env = { HOME: user.folder };
+    await mkdir(user.path("Photos"));
+    user.answers = ["~/Photos, ~/Stick", "", "", ""];
+    const { code, err } = await user.run("init");
+    assert.equal(code, 0);
+    assert.match(err, /^Warning: .*\/Stick is not there yet$/m);
+    assert.doesNotMatch(err, /Photos is not there/);
+    const config = await readFile(user.path("home/config.toml"), "utf8");
+    assert.match(config, /^sources = \["[^"]*\/Photos","[^"]*\/Stick"\]$/m);
+  }));

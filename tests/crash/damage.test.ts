@@ -14,6 +14,7 @@ import {
   damageOne,
   KINDS,
   makeArchive,
+  type ObjectKind,
   PASSPHRASE,
   wrongFiles,
 } from "./damage.ts";
@@ -35,6 +36,7 @@ for (const [i, kind] of KINDS.entries()) {
           const damage = await damageOne(archive, kind, random);
           const where = `seed ${SEED}: ${damage.key} ${damage.what}`;
           await assertRestoreIsRight(archive, damage, where);
+          await assertCheckFinds(archive, kind, where);
           if (kind === "keys") await assertPassphraseRefused(archive, where);
           else await assertRecoverGoesRound(archive, damage, where);
           await damage.undo();
@@ -50,6 +52,21 @@ async function assertRestoreIsRight({ user, photos }: DamagedArchive, damage: Da
   assert.deepEqual(wrong, [], where);
   assert.equal(code === 0, missing.length === 0, `${where}: ended with ${code}\n${err}`);
   if (damage.mustShow) assert.notEqual(code, 0, where);
+}
+
+/** What looks at the objects of a kind; a recovery is what reads the others. */
+const CHECKS: Readonly<Partial<Record<ObjectKind, string>>> = {
+  staged: "staging",
+  volumes: "volumes",
+  plain: "volumes",
+};
+
+/** A check that reads everything back finds each changed byte, whether or not a file stands there. */
+async function assertCheckFinds({ user }: DamagedArchive, kind: ObjectKind, where: string) {
+  const subject = CHECKS[kind];
+  if (subject === undefined) return;
+  const { code, err } = await user.run("check", subject, "--deep", "--all");
+  assert.equal(code, 4, `${where}: check ended with ${code}\n${err}`);
 }
 
 /** A recovery names what it found damaged, or did not need it; and what it recovers is right. */

@@ -1,12 +1,14 @@
 /** What goes wrong in the middle of a run: it says so or goes round it, and the next one completes. */
 
 import assert from "node:assert/strict";
+import { createClient } from "@libsql/client";
 import { rename } from "node:fs/promises";
 import { test } from "node:test";
 import { contents, put } from "../cli/files.ts";
 import { type User, withUser } from "../cli/harness.ts";
 import type { Operation } from "../servers/s3/routes.ts";
 import { type S3Server, withS3 } from "../servers/s3/server.ts";
+import { okScript, startScript } from "../cli/process.ts";
 import { pseudoRandom } from "../tools.ts";
 
 /** A user whose staging is in a bucket, so that the middle of a run can be seen, and whose volumes go to a disk. */
@@ -43,7 +45,7 @@ async function assertAllBack(user: User): Promise<void> {
 
 test("a source that is unplugged in the middle loses nothing, and is gone on with when it is back", () =>
   withArchive(async (user, s3) => {
-    const unplugged = meanwhile(s3, "PutObject", 5, () => rename(user.path("Photos"), user.path("away")));
+    const unplugged = meanwhile(s3, "PutObject", 2, () => rename(user.path("Photos"), user.path("away")));
     const { code, err } = await user.run("sync");
     await unplugged;
     assert.ok(code === 1 || code === 3, `ended with ${code}\n${err}`);
@@ -56,7 +58,7 @@ test("a source that is unplugged in the middle loses nothing, and is gone on wit
 
 test("a cold store that goes in the middle is named, and its volume is sealed when it is back", () =>
   withArchive(async (user, s3) => {
-    const gone = meanwhile(s3, "PutObject", 5, () => rename(user.path("disk"), user.path("away")));
+    const gone = meanwhile(s3, "PutObject", 2, () => rename(user.path("disk"), user.path("away")));
     const { code, err } = await user.run("sync", "--volume-size", "1M");
     await gone;
     assert.equal(code, 1, err);
@@ -68,7 +70,7 @@ test("a cold store that goes in the middle is named, and its volume is sealed wh
 
 test("a staging store that goes in the middle keeps no volume from being sealed", () =>
   withArchive(async (user, s3) => {
-    const gone = meanwhile(s3, "PutObject", 5, async () => void s3.deny.push({}));
+    const gone = meanwhile(s3, "PutObject", 2, () => Promise.resolve(void s3.deny.push({})));
     const { code, err } = await user.run("sync", "--volume-size", "1M");
     await gone;
     assert.equal(code, 3, err);
@@ -123,3 +125,23 @@ test("with a clock that was set back, runs complete and what they stored comes b
     await user.ok("sync", "--cold", disk, "--staging", disk);
     await assertAllBack(user);
   }));
+
+test(
+  "a catalog that another program holds is named, and the next run completes",
+  { timeout: 60_000 },
+  () =>
+    withUser(async (user) => {
+      await put(user, "Photos/a.jpg", pseudoRandom(1000, 1));
+      await okScript(user, "sync", user.path("Photos"));
+      await put(user, "Photos/b.jpg", pseudoRandom(1000, 2));
+      const other = createClient({ url: `file:${user.path("home/catalog.db")}` });
+      const held = await other.transaction("write");
+      const { code, err } = await startScript(user, "sync").ended;
+      await held.rollback();
+      other.close();
+      assert.equal(code, 1, err);
+      assert.match(err, /^Error: catalog .*: another program is using it\n→ Wait for the other run to end/m);
+      await okScript(user, "sync", "--seal");
+      await assertAllBack(user);
+    }),
+);

@@ -42,7 +42,7 @@ export async function playRounds(servers: Servers, options: RoundsOptions): Prom
     for (const { where, died } of report.deaths) if (died) deaths.set(where, (deaths.get(where) ?? 0) + 1);
     if (report.violations.length > 0) violations++;
     if (report.violations.length > 0 || options.verbose) tell(options, seed + i, store, report);
-    if ((i + 1) % 50 === 0) say(`${i + 1} rounds, ${violations} with violations`);
+    if ((i + 1) % 20 === 0) say(`${i + 1} rounds, ${violations} with violations`);
   }
   const seconds = Math.round((performance.now() - started) / 1000);
   return {

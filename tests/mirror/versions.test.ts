@@ -201,6 +201,23 @@ test("a mirror is kept in the storage class of its URL, but never in an archive"
     assert.equal(server.object("bucket", "cold/mirror/a.jpg.age")?.storageClass, "STANDARD");
   }));
 
+test("a wave of files that became random bytes is not sent; what is there stays the latest version", () =>
+  withMirrorUser(async (user) => {
+    const jpeg = (seed: number) =>
+      Buffer.concat([Buffer.from("ffd8ffe000104a464946", "hex"), pseudoRandom(5000, seed)]);
+    for (let i = 0; i < 40; i++) await put(user, `Photos/${i}.jpg`, jpeg(i));
+    await mirrorPhotos(user);
+    const before = await namesIn(user);
+    for (let i = 0; i < 40; i++) {
+      await put(user, `Photos/${i}.jpg`, pseudoRandom(5010, 100 + i), "2025-01-01T00:00:00.000Z");
+    }
+    const { code, err } = await user.run("mirror", user.path("Photos"), bucketOf(user));
+    assert.equal(code, 3);
+    assert.match(err, /40 known files in Photos have become random bytes at once/);
+    assert.deepEqual(await namesIn(user), before);
+    assert.equal((await mirrorPhotos(user, "--accept-changes"))["versions"], 40);
+  }));
+
 test("opaque names tell the store neither names nor which files are alike", () =>
   withMirrorUser(async (user) => {
     await put(user, "Photos/2019/secret.jpg", "same");

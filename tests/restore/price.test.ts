@@ -8,10 +8,10 @@ import { priceRestore, type Reading } from "../../lib/jobs/restore/price.ts";
 
 const GB = 1024 ** 3;
 const SOURCE = { prices: builtinPrices(), from: "test", own: false };
-const DEEP = "s3://b?region=us-east-1&class=DEEP_ARCHIVE";
-const FLEXIBLE = "s3://b?region=us-east-1&class=GLACIER";
-const INSTANT = "s3://b?region=us-east-1&class=GLACIER_IR";
-const OTHER = "s3://b?region=auto&endpoint=https://example.com";
+const DEEP = "s3://bucket?region=us-east-1&class=DEEP_ARCHIVE";
+const FLEXIBLE = "s3://bucket?region=us-east-1&class=GLACIER";
+const INSTANT = "s3://bucket?region=us-east-1&class=GLACIER_IR";
+const OTHER = "s3://bucket?region=auto&endpoint=https://example.com";
 
 const reading = (store: string, more: Partial<Reading> = {}): Reading => ({
   store,

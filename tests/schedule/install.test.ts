@@ -1,7 +1,7 @@
 /** Installing, showing and removing a schedule; the programs of the system only note how they were called. */
 
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { installSchedule, removeSchedule, type ScheduleChoices } from "../../lib/jobs/schedule.ts";
 import { type User, withUser } from "../cli/harness.ts";
@@ -121,6 +121,15 @@ test("a manager that fails is named with what it said", () =>
   withFakes(async (user) => {
     await writeFile(user.path("bin/systemctl"), "#!/bin/sh\necho 'no bus' >&2\nexit 1\n", { mode: 0o755 });
     await assert.rejects(installSchedule(choices(user)), /systemctl --user daemon-reload failed: no bus/);
+  }));
+
+test("where there is no cron either, it says what to install", () =>
+  withFakes(async (user) => {
+    await rm(user.path("bin/crontab"));
+    user.env = { ...user.env, PATH: user.path("bin") };
+    const { code, err } = await user.run("schedule", "install", "--cron");
+    assert.equal(code, 1);
+    assert.match(err, /neither systemd nor cron on this machine\n→ Install cron/);
   }));
 
 test("without a home there is nothing to schedule", () =>

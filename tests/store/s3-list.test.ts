@@ -42,6 +42,7 @@ test("a listing goes on for as many pages as there are", async () => {
       checksum: undefined,
       modified: Date.UTC(2024, 1, 29, 12),
       availability: { state: "ready" },
+      storageClass: "STANDARD",
     })),
   );
   const base = "https://photos.s3.eu-central-1.amazonaws.com/?list-type=2&prefix=home%2F&encoding-type=url";

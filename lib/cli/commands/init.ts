@@ -1,6 +1,8 @@
 /** `coldframe init`: make a home, asking on a terminal and taking flags otherwise. */
 
 import type { Command } from "commander";
+import { statSync } from "node:fs";
+import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -18,7 +20,7 @@ import {
   newCommand,
   type StoreFlags,
 } from "../command.ts";
-import { json, line, showError, styled, type Terminal } from "../terminal.ts";
+import { json, line, showError, styled, type Terminal, warn } from "../terminal.ts";
 import { keyAdvice } from "../key-advice.ts";
 
 interface Flags extends GlobalFlags, StoreFlags {
@@ -90,7 +92,8 @@ async function choose(terminal: Terminal, dirs: readonly string[], flags: Flags)
     asks ? askUntilRight(terminal, question, preset, check) : Promise.resolve(preset);
   const sources = dirs.length > 0
     ? dirs
-    : splitList(await ask("Folders to protect, separated by commas", ""));
+    : foldersTyped(await ask("Folders to protect, separated by commas", ""), terminal);
+  sources.filter((path) => !isFolder(path)).forEach((path) => warn(terminal, `${path} is not there yet`));
   const own = "a folder in the home";
   const checkStore = (answer: string) => answer === own || assertStoreUrl(answer);
   const cold = flags.cold ??
@@ -134,8 +137,15 @@ function checkVolumeSize(text: string): void {
   parseVolumeSize(text, "volume size");
 }
 
-function splitList(text: string): string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+/** At a question there is no shell that knows what `~` is. */
+function foldersTyped(text: string, { env }: Terminal): string[] {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return parts.map((part) => resolve(part.replace(/^~(?=$|\/)/, env["HOME"] ?? homedir())));
+}
+
+/** A mistyped folder would be missed for the first time when its photos are; a disk may just be unplugged. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function storeAnswer(text: string, own: string): string | undefined {

@@ -48,6 +48,7 @@ interface Flags extends GlobalFlags, IdentityFlags, Pick<StoreFlags, "limitRate"
   readonly dryRun?: boolean;
   readonly acceptGone?: boolean;
   readonly acceptDevice?: boolean;
+  readonly acceptChanges?: boolean;
 }
 
 export function mirrorCommand(context: CommandContext): Command {
@@ -75,6 +76,7 @@ export function mirrorCommand(context: CommandContext): Command {
     .option("--dry-run", "say what would be copied, and copy nothing")
     .option("--accept-gone", "most files of the folder are really gone")
     .option("--accept-device", "the folder has really moved to another disk")
+    .option("--accept-changes", "files that have become random bytes are as they should be")
     .action((from: string | undefined, to: string | undefined, flags: Flags) =>
       run(context, from, to, flags)
     );
@@ -169,7 +171,11 @@ function limitsOf(flags: Flags) {
     parallel: flags.parallel ?? PARALLEL,
     maxFiles: flags.max ?? Infinity,
     maxBytes: flags.maxBytes ?? Infinity,
-    accept: { gone: flags.acceptGone === true, device: flags.acceptDevice === true },
+    accept: {
+      gone: flags.acceptGone === true,
+      device: flags.acceptDevice === true,
+      changes: flags.acceptChanges === true,
+    },
     dryRun: flags.dryRun === true,
   };
 }
@@ -240,7 +246,14 @@ function worstOf(outcomes: readonly MirrorOutcome[]): ExitCode {
 // ---- to a disk
 
 async function runFill(context: CommandContext, from: string, to: string, flags: Flags): Promise<void> {
-  refuse(flags, "copying to a store", ["plain", "names", "limitRate", "acceptGone", "acceptDevice"]);
+  refuse(flags, "copying to a store", [
+    "plain",
+    "names",
+    "limitRate",
+    "acceptGone",
+    "acceptDevice",
+    "acceptChanges",
+  ]);
   const root = homePath(flags.home, context.terminal.env);
   const hasHome = await openHome(root) !== undefined;
   const report = hasHome

@@ -29,19 +29,20 @@ export async function lookAtMirror(
   { readBefore, deep }: LookRequest,
 ): Promise<StoreReport[]> {
   const store = new CountingStore(await session.storeAt(mirrorNamed(session, name).store));
-  const expected = await expectedOf(session, store.url);
+  const known = await knownIn(session, store.url);
+  const expected = known.filter(isThere);
   expected.forEach((object) => look.expect(store.url, object));
   const listed = await listAll(store, [MIRROR_FOLDER], session.signal);
   const looked = await lookAt(store, expected, listed, {
     onceChecksummed: await provenObjects(session.db, store.url, "checksummed"),
     stillExpected: async (keys) => {
-      const now = new Set((await expectedOf(session, store.url)).map(({ key }) => key));
+      const now = new Set((await knownIn(session, store.url)).filter(isThere).map(({ key }) => key));
       return new Set(keys.filter((key) => now.has(key)));
     },
     signal: session.signal,
   });
   await judge(session, look, store.url, name, looked);
-  foreign(store.url, name, listed, expected).forEach((found) => look.add(found));
+  foreign(store.url, name, listed, known).forEach((found) => look.add(found));
   const whole = looked.filter(({ info, faults }) => isReadable(info) && !faults.some(isDamaging));
   const objects = whole.map(({ object }) => object);
   const read = deep && await readSingles(session, look, store, objects, deep, mendHint(name));
@@ -55,16 +56,20 @@ export async function lookAtMirror(
   }];
 }
 
-/** What is known to be missing is the mirror's to send again: it is not looked for. */
-async function expectedOf({ db }: Session, url: string): Promise<ExpectedMirrored[]> {
+async function knownIn({ db }: Session, url: string): Promise<ExpectedMirrored[]> {
   const all: ExpectedMirrored[] = [];
   for await (const page of mirroredPages(db, url)) {
     for (const mirrored of page) {
-      const { key, size, checksum, stored, content, missing } = mirrored;
-      if (missing === undefined) all.push({ mirrored, key, size, checksum, stored, content });
+      const { key, size, checksum, stored, content } = mirrored;
+      all.push({ mirrored, key, size, checksum, stored, content });
     }
   }
   return all;
+}
+
+/** What is known to be missing or damaged is the mirror's to send again: it is not looked for. */
+function isThere({ mirrored }: ExpectedMirrored): boolean {
+  return mirrored.missing === undefined;
 }
 
 function mendHint(name: string): string {
@@ -117,10 +122,10 @@ function foreign(
   url: string,
   name: string,
   listed: ReadonlyMap<string, ObjectInfo>,
-  expected: readonly ExpectedMirrored[],
+  known: readonly ExpectedMirrored[],
 ): Found[] {
-  const known = new Set(expected.map(({ key }) => key));
-  const others = [...listed.keys()].filter((key) => !known.has(key) && !key.startsWith(`${MIRROR_FOLDER}.`));
+  const keys = new Set(known.map(({ key }) => key));
+  const others = [...listed.keys()].filter((key) => !keys.has(key) && !key.startsWith(`${MIRROR_FOLDER}.`));
   const [first] = others;
   if (first === undefined) return [];
   return [{
@@ -143,7 +148,7 @@ export async function mendMirror(session: Session, name: string): Promise<string
       .map(({ name }) => name),
   );
   const { url } = await session.storeAt(mirrorNamed(session, name).store);
-  const bad = (await expectedOf(session, url)).filter(({ key }) =>
+  const bad = (await knownIn(session, url)).filter(isThere).filter(({ key }) =>
     (["object", "bytes"] as const).some((aspect) => open.has(findingName(aspect, url, key)))
   );
   await noteMissing(session.db, bad.map(({ mirrored }) => mirrored.id), session.now());

@@ -58,7 +58,7 @@ export async function mirror(
 
 /** Whether some files were skipped or failed. */
 export function isPartial(report: MirrorReport): boolean {
-  return report.problems.length > 0;
+  return report.problems.length > 0 || report.scans.some(({ spoilt }) => spoilt.files > 0);
 }
 
 /** A source that was scanned, and where its files are in the mirror. */
