@@ -168,6 +168,15 @@ test("a HEAD refused without words by a server with another time of day is a wro
   assert.match(warnings[0] ?? "", /1440 minutes fast/);
 });
 
+test("of HEADs side by side each is told that the clock was wrong, not that access is denied", async () => {
+  const date = new Date(NOW - 86_400_000).toUTCString();
+  const { store } = await scripted([bare(403, { date }), bare(403, { date }), bare(403, { date })]);
+  const heads = await Promise.allSettled(["a", "b", "c"].map((key) => store.head(key)));
+  for (const head of heads) {
+    assert.ok(head.status === "rejected" && head.reason.transient === true, JSON.stringify(head));
+  }
+});
+
 test("no refusal shows a secret", async () => {
   const leak =
     "<StringToSign>AWS4-HMAC-SHA256 hush-hush</StringToSign><AWSAccessKeyId>AKIAIOSFODNN7EXAMPLE</AWSAccessKeyId>";

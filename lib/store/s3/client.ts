@@ -122,6 +122,7 @@ export class S3Client {
     const watch = new Watch(context.signal);
     const size = request.body?.length ?? 0;
     try {
+      const signed = this.now();
       const [url, init] = await this.#sign(request);
       const started = performance.now();
       watch.allow(stall + this.#pace.allowance(size));
@@ -130,7 +131,7 @@ export class S3Client {
       watch.allow(stall);
       const body = this.#watched(request, response, watch);
       if (response.ok) return { status: response.status, headers: response.headers, body };
-      throw await this.#refusal(request, response, body);
+      throw await this.#refusal(request, response, body, signed);
     } catch (error) {
       watch.end();
       if (watch.stalled && size > 0) this.#pace.failed();
@@ -194,12 +195,18 @@ export class S3Client {
     );
   }
 
-  async #refusal(request: S3Request, response: Response, body: AsyncIterable<Bytes>): Promise<S3Error> {
+  async #refusal(
+    request: S3Request,
+    response: Response,
+    body: AsyncIterable<Bytes>,
+    signed: number,
+  ): Promise<S3Error> {
     const text = new TextDecoder().decode(await firstBytes(body, 64 * 1024));
-    return this.#refused(request, { status: response.status, headers: response.headers, text });
+    return this.#refused(request, { status: response.status, headers: response.headers, text }, signed);
   }
 
-  #refused(request: S3Request, answer: Answer): S3Error {
+  /** @param signed when the request was signed, by the clock of then: a refusal of another may have set it since */
+  #refused(request: S3Request, answer: Answer, signed = this.now()): S3Error {
     const root = readRoot(answer.text);
     const told = root?.name === "Error" ? root : undefined;
     const reason = told === undefined ? "" : textOf(told, "Code") ?? "";
@@ -209,7 +216,7 @@ export class S3Client {
       bucket: this.bucket,
       key: request.key,
       status: answer.status,
-      reason: reason === "" && this.#looksSkewed(answer)
+      reason: reason === "" && looksSkewed(answer, signed)
         ? "RequestTimeTooSkewed"
         : usualReason(request.operation, reason),
       message: (told === undefined ? "" : textOf(told, "Message") ?? "").replace(/\s+/g, " "),
@@ -220,11 +227,6 @@ export class S3Client {
     });
     if (error.refusal.reason === "RequestTimeTooSkewed") this.#setClock(answer.headers);
     return error;
-  }
-
-  #looksSkewed({ status, headers }: Answer): boolean {
-    const theirs = Date.parse(headers.get("date") ?? "");
-    return status === 403 && Math.abs(theirs - this.now()) > SKEW_LIMIT;
   }
 
   /** Takes the server's time for ours, so that a box without a clock battery can still back up. */
@@ -260,4 +262,10 @@ async function firstBytes(body: AsyncIterable<Bytes>, limit: number): Promise<By
     if (size >= limit) break;
   }
   return concat(...parts);
+}
+
+/** A refusal without a body, as of a HEAD, of a request that was signed at a time that the server refuses. */
+function looksSkewed({ status, headers }: Answer, signed: number): boolean {
+  const theirs = Date.parse(headers.get("date") ?? "");
+  return status === 403 && Math.abs(theirs - signed) > SKEW_LIMIT;
 }
