@@ -11,7 +11,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { newEnvelope } from "../age/header.ts";
 import { copyCatalog } from "../catalog/copy.ts";
-import { noteSnapshot } from "../catalog/runs.ts";
+import { latestSnapshot, noteSnapshot } from "../catalog/runs.ts";
 import { hasCode } from "../errors.ts";
 import { makeFolder, makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
@@ -41,11 +41,14 @@ export async function storeSnapshot(session: Session, store: Store): Promise<str
 }
 
 /**
- * Stores a snapshot under the first free moment: clocks go back, and of two boxes that share a store both
- * may take one in the same millisecond.
+ * Stores a snapshot under the first free moment that is not before the newest one that is known: a recovery
+ * takes the one with the latest name, clocks go back, and of two boxes that share a store both may take one in the same
+ * millisecond.
  */
 async function sendSnapshot(session: Session, store: Store, path: string): Promise<string> {
-  for (let time = session.now();; time++) {
+  const newest = await latestSnapshot(session.db);
+  const now = session.now();
+  for (let time = newest !== undefined && newest.time > now ? newest.time + 1 : now;; time++) {
     if (await store.head(snapshotKey(time)) !== undefined) continue;
     try {
       return await sendAt(session, store, path, time);

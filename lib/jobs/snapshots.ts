@@ -25,12 +25,15 @@ export async function tendSnapshots(session: Session): Promise<void> {
   await thinOut(session);
 }
 
-/** Whether the cold store lacks what a newer snapshot knows, and had its last one a day ago. */
+/**
+ * Whether the cold store lacks what a newer snapshot knows, and had its last one a day ago; or a day ahead, by
+ * a clock that was set back since.
+ */
 async function owesCold({ db, urls, now }: Session): Promise<boolean> {
   const newest = await latestSnapshot(db);
   const cold = (await snapshotsIn(db, urls.cold)).at(-1);
   if (newest === undefined) return false;
-  return cold === undefined || (newest.time > cold.time && now() - cold.time >= DAY);
+  return cold === undefined || (newest.time > cold.time && Math.abs(now() - cold.time) >= DAY);
 }
 
 async function keepInCold(session: Session): Promise<void> {

@@ -264,11 +264,18 @@ test("the passphrase alone recovers, and the key stays protected in the new home
 test("a home that exists is not touched", () =>
   withUser(async (user) => {
     await archive(user);
-    const before = await contents(user.path("home"));
+    // SQLite's own files beside the catalog go when the last of the runs before lets it go.
+    const home = async () => {
+      const paths = (await filesBelow(user.home)).filter((path) => !/-(wal|shm)$/.test(path));
+      return await Promise.all(
+        paths.map(async (path) => [path, await readFile(user.path("home", path), "hex")]),
+      );
+    };
+    const before = await home();
     const { code, err } = await user.run("recover", storeOf(user), "--identity", user.path("key.txt"));
     assert.equal(code, 1);
     assert.match(err, /already holds a coldframe home/);
-    assert.deepEqual(await contents(user.path("home")), before);
+    assert.deepEqual(await home(), before);
   }));
 
 test("what a killed recovery left is cleared, and other files in the folder stay", () =>

@@ -16,6 +16,7 @@ import { foreignFinding, foreignObjects } from "./known.ts";
 import { type DeepOptions, NO_KEY } from "./deep.ts";
 import { countLevels, findingName, type Group, Look, NOTHING_PROVEN, type StoreReport } from "./look.ts";
 import { thawVolumes } from "./thaw.ts";
+import { readRecords } from "./records-deep.ts";
 import { readVolumes } from "./volumes-deep.ts";
 import { type ExpectedObject, type Fault, listAll, lookAt, type Looked } from "./objects.ts";
 import { costOf, CountingStore } from "./requests.ts";
@@ -165,7 +166,10 @@ class StoreLook {
 
   /** To compare their checksums would take as many requests again, for what the volumes hold, too. */
   async #manifests(volumes: readonly Volume[]): Promise<Group> {
-    const own = volumes.filter(({ name, key }) => key === volumeKey(name)); // other tools store none
+    // Images of other tools have none, nor has one in which nothing was found; a recovery takes no note of them.
+    const own = volumes.filter(({ name, key, manifestSize }) =>
+      key === volumeKey(name) || manifestSize !== undefined
+    );
     const expected = own.map((volume): ExpectedVolume => ({
       volume,
       key: manifestKey(volume.name),
@@ -180,7 +184,12 @@ class StoreLook {
     for (const { object, faults } of looked) {
       for (const fault of faults) this.#look.add(this.#manifestFinding(object, fault));
     }
-    return this.#group("manifests", looked);
+    const read = await this.#readRecords(
+      looked,
+      ({ volume }) => volume.manifestChecksum,
+      "its volume and the catalog have the same list",
+    );
+    return this.#group("manifests", looked, read);
   }
 
   async #snapshots(snapshots: readonly Snapshot[]): Promise<Group> {
@@ -196,7 +205,41 @@ class StoreLook {
     for (const { object, faults } of looked) {
       for (const fault of faults) this.#look.add(this.#snapshotFinding(object, fault));
     }
-    return this.#group("snapshots", looked);
+    const checksums = new Map(snapshots.map(({ key, checksum }) => [key, checksum]));
+    const read = await this.#readRecords(
+      looked,
+      ({ key }) => checksums.get(key),
+      "it is an earlier copy of the catalog",
+    );
+    return this.#group("snapshots", looked, read);
+  }
+
+  /** @param remains what there is beside a bad one */
+  async #readRecords<O extends ExpectedObject>(
+    looked: readonly Looked<O>[],
+    checksumOf: (object: O) => string | undefined,
+    remains: string,
+  ): Promise<Level[][]> {
+    if (this.#deep === undefined) return [];
+    const records = looked.flatMap(({ object, faults }) =>
+      faults.some(isDamaging) ? [] : [{ ...object, checksum: checksumOf(object) }]
+    );
+    return await readRecords(
+      this.#session,
+      this.#look,
+      this.#store,
+      records,
+      this.#deep,
+      ({ key }, why) =>
+        this.#look.add({
+          name: findingName("bytes", this.#url, key),
+          kind: "object-damaged",
+          severity: "damage",
+          message: `${key} at ${this.#url} is not what was stored (${why}); ${remains}`,
+          hint: "Move that object away, then: coldframe check volumes --mend",
+          files: [],
+        }),
+    );
   }
 
   async #lookAt<O extends ExpectedObject>(
@@ -256,7 +299,7 @@ class StoreLook {
     return {
       name: findingName(fault.kind === "wrong-class" ? "class" : "object", this.#url, object.key),
       kind: fault.kind,
-      severity: "warning",
+      severity: fault.kind === "object-size" ? "damage" : "warning",
       message: `${describeFault(this.#url, object, fault)}; its volume and the catalog have the same list`,
       hint: missing
         ? "Store it again: coldframe check volumes --mend"
@@ -269,7 +312,7 @@ class StoreLook {
     return {
       name: findingName(fault.kind === "wrong-class" ? "class" : "object", this.#url, object.key),
       kind: fault.kind,
-      severity: "warning",
+      severity: fault.kind === "object-size" ? "damage" : "warning",
       message: `${describeFault(this.#url, object, fault)}; it is an earlier copy of the catalog`,
       hint: "Take a new one: coldframe check volumes --mend",
       files: [],
