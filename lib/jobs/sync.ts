@@ -289,6 +289,12 @@ class Syncing {
   }
 }
 
+/**
+ * The most files of a volume. 5 GB of photos are some 2,000; ten thousand take what memory a small Pi has to
+ * spare.
+ */
+const MAX_FILES = 10_000;
+
 /** Plans volumes of waiting files; what the whole archive has to mention goes into the first. */
 export function planWaiting(
   session: Session,
@@ -304,6 +310,7 @@ export function planWaiting(
   };
   return planVolumes(waiting, {
     volumeSize,
+    maxFiles: MAX_FILES,
     measure: (files, volume) =>
       measureVolume({ ...draft, files, ...(volume === 0 ? mentions : NO_MENTIONS) }),
   });

@@ -2,7 +2,8 @@
  * Which files go into which volume. Pure: the same files give the same plan.
  *
  * Volumes are filled in order of time, so that a holiday ends up in one or two of them. A volume is full
- * when the next group would make its image larger than the volume size; the files that do not fill one
+ * when the next group would make its image larger than the volume size, or give it more files than a small
+ * machine can hold the directories of; the files that do not fill one
  * wait. A group larger than a volume is split; a single file larger than a volume has one to itself.
  */
 
@@ -21,6 +22,8 @@ export interface PlanFile {
 export interface PlanLimits<F extends PlanFile> {
   /** The largest image, in bytes. */
   readonly volumeSize: number;
+  /** The most files of one image, unless they are one group: what is known of each is in memory while it is made. */
+  readonly maxFiles: number;
   /**
    * The exact size of the image that would hold these files, in bytes. Must not fall when files are added.
    *
@@ -97,7 +100,7 @@ function dataSize<F extends PlanFile>(group: Group<F>): number {
 }
 
 /**
- * How many groups from `start` fit one volume; at least one. The data alone bounds the number from
+ * How many groups from `start` fit one volume; at least one. The data alone, and the number of files, bound the number from
  * above; between that and one, the exact size decides by bisection, nearest to the bound first.
  */
 function fitting<F extends PlanFile>(
@@ -107,7 +110,7 @@ function fitting<F extends PlanFile>(
   volume: number,
 ): number {
   const fits = (count: number) => limits.measure(filesOf(groups, start, count), volume) <= limits.volumeSize;
-  let high = countByData(groups, start, limits.volumeSize); // the most that could fit
+  let high = countByData(groups, start, limits); // the most that could fit
   if (high <= 1 || fits(high)) return Math.max(1, high);
   let low = 1;
   for (let step = 1; high - step > low; step *= 2) {
@@ -125,14 +128,20 @@ function fitting<F extends PlanFile>(
   return low;
 }
 
-function countByData<F extends PlanFile>(groups: readonly Group<F>[], start: number, limit: number): number {
+function countByData<F extends PlanFile>(
+  groups: readonly Group<F>[],
+  start: number,
+  { volumeSize, maxFiles }: PlanLimits<F>,
+): number {
   let sum = 0;
+  let files = 0;
   let count = 0;
   for (let i = start; i < groups.length; i++, count++) {
     const group = groups[i];
     if (group === undefined) break;
     sum += dataSize(group);
-    if (sum > limit) break;
+    files += group.files.length;
+    if (sum > volumeSize || files > maxFiles) break;
   }
   return count;
 }

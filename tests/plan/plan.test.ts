@@ -16,8 +16,8 @@ function measure(files: readonly PlanFile[]): number {
   return Math.ceil(size / SECTOR) * SECTOR;
 }
 
-function plan(files: readonly PlanFile[], volumeSize: number) {
-  return planVolumes(files, { volumeSize, measure });
+function plan(files: readonly PlanFile[], volumeSize: number, maxFiles = Infinity) {
+  return planVolumes(files, { volumeSize, maxFiles, measure });
 }
 
 function file(path: string, size: number, mtime: number, content = nextContent++): PlanFile {
@@ -152,4 +152,19 @@ test("a plan of 100,000 files takes seconds, not minutes", () => {
   const { full } = plan(files, 5_000_000_000);
   assert.equal(full.length, Math.floor(100_000 / (full[0]?.length ?? 0)));
   assert.ok(performance.now() - started < 10_000);
+});
+
+test("a volume of many small files is full at the most files, and the next ones go on from there", () => {
+  const files = Array.from({ length: 25 }, (_, i) => file(`${i}.txt`, 10, i));
+  const { full, rest } = plan(files, 1e9, 10);
+  assert.deepEqual([full.map(({ length }) => length), rest.length], [[10, 10], 5]);
+  assert.deepEqual(plan(files.slice(0, 10), 1e9, 10).full, []);
+});
+
+test("no volume has more than the most files, but for a group that is larger by itself", () => {
+  fc.assert(fc.property(archive, volumeSize, fc.integer({ min: 1, max: 20 }), (files, size, maxFiles) => {
+    for (const volume of plan(files, size, maxFiles).full) {
+      if (volume.length > maxFiles) assert.equal(groupCompanions(volume).length, 1);
+    }
+  }));
 });
