@@ -145,13 +145,44 @@ export function waitingFiles(
   box: string,
   alsoIn: "packed" | "none" = "none",
 ): Promise<WaitingFile[]> {
-  return filesWithout(
-    db,
-    box,
-    `AND NOT EXISTS (SELECT 1 FROM volume_files f JOIN volumes p ON p.id = f.volume
-                      WHERE f.content = c.id AND p.state IN ('planned', ?))`,
-    [alsoIn],
+  return filesWithout(db, box, IN_NO_VOLUME, [alsoIn]);
+}
+
+const IN_NO_VOLUME = `AND NOT EXISTS (SELECT 1 FROM volume_files f JOIN volumes p ON p.id = f.volume
+                    WHERE f.content = c.id AND p.state IN ('planned', ?))`;
+
+/**
+ * The oldest of `waitingFiles`, where there are more than can be planned at once.
+ *
+ * @param most how many
+ * @returns undefined when there are no more than that
+ */
+export async function oldestWaiting(
+  db: Database,
+  box: string,
+  most: number,
+): Promise<WaitingFile[] | undefined> {
+  const from = `FROM contents c JOIN versions v ON v.content = c.id AND v.ended IS NULL
+                JOIN sources s ON s.id = v.source
+               WHERE c.volume IS NULL AND s.box = ? AND s.archived = 1 ${IN_NO_VOLUME}`;
+  const waiting = await db.first(
+    `SELECT count(*) AS files ${from}`,
+    [box, "none"],
+    (row) => row.int("files"),
   );
+  if ((waiting ?? 0) <= most) return undefined;
+  const oldest: WaitingFile[] = [];
+  const rows = db.local ? most : PAGE; // each page sorts all that wait
+  const after = "(v.mtime, v.id) > (?, ?)";
+  while (oldest.length < most) {
+    const last = oldest.at(-1);
+    const args = [box, "none", last?.mtime ?? Number.MIN_SAFE_INTEGER, last?.version ?? 0];
+    const paged = `${from} AND ${after} ORDER BY v.mtime, v.id LIMIT ${rows}`;
+    const page = await db.page(WAITING_COLUMNS, paged, args, parseWaiting);
+    oldest.push(...page);
+    if (page.length < rows) break;
+  }
+  return oldest.sort(byTimeAndPath);
 }
 
 /** Every current path of this box whose content is in no stored volume, oldest first. */

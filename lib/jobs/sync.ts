@@ -5,6 +5,7 @@ import { stagedContents } from "../catalog/staged.ts";
 import {
   type Mentions,
   NO_MENTIONS,
+  oldestWaiting,
   unlisted,
   unsealedFiles,
   type WaitingFile,
@@ -32,6 +33,8 @@ export interface SyncOptions extends ScanOptions {
   readonly seal: boolean;
   /** The largest image, in bytes. */
   readonly volumeSize: number;
+  /** The most files to plan volumes of at once; what tests set. */
+  readonly planAtOnce?: number;
 }
 
 /** What a sync did. */
@@ -198,6 +201,12 @@ class Syncing {
    */
   async #storeOnce(): Promise<boolean> {
     this.#changed.clear(); // what changed in the round before has been looked at again since
+    try {
+      if (!await this.#sealOldest()) return true;
+    } catch (error) {
+      await this.#withoutCold(error);
+      return false;
+    }
     const { volumes, rest, mentions } = await this.#plan();
     const { early, keep } = await this.#stage(rest, volumes.flat());
     let clean = this.#noteChanged();
@@ -210,6 +219,25 @@ class Syncing {
     }
     if (this.#staging.isShort && this.#sealed.length > before) await this.#stageTheRest(keep);
     return !(this.#noteChanged() && clean);
+  }
+
+  /**
+   * Seals the oldest files, some volumes at a time, while more wait than one plan should hold in memory, as
+   * on the first run with a large archive.
+   *
+   * @returns whether no file turned out to have changed
+   */
+  async #sealOldest(): Promise<boolean> {
+    const { db, home } = this.#session;
+    const { volumeSize, planAtOnce = PLAN_AT_ONCE } = this.#options;
+    for (;;) {
+      const oldest = await oldestWaiting(db, home.box, planAtOnce);
+      if (oldest === undefined) return true;
+      const mentions = await unlisted(db, home.box);
+      const { full } = planWaiting(this.#session, oldest, mentions, volumeSize);
+      if (full.length === 0) return true; // they are small: one plan can hold them after all
+      if (!await this.#seal(full, mentions)) return false;
+    }
   }
 
   /** @returns whether no file turned out to have changed */
@@ -294,6 +322,8 @@ class Syncing {
  * spare.
  */
 const MAX_FILES = 10_000;
+/** More than one volume can take, so that a plan of so many has a full one. */
+const PLAN_AT_ONCE = 2 * MAX_FILES;
 
 /** Plans volumes of waiting files; what the whole archive has to mention goes into the first. */
 export function planWaiting(
