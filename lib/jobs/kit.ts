@@ -14,6 +14,9 @@ import { defaultStore, openHomeCatalog } from "./open.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** In the catalog's `meta`: when a copy of the key on paper was last found right, in ms since 1970. */
+export const KIT_VERIFIED = "kit-verified";
+
 /** A store, told to someone who has to find it. */
 export type KitStore =
   & { readonly url: string }

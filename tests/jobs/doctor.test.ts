@@ -13,7 +13,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { test } from "node:test";
-import { withUser } from "../cli/harness.ts";
+import { type User, withUser } from "../cli/harness.ts";
 import { run } from "../tools.ts";
 import { type S3Archive, withArchive } from "./s3-archive.ts";
 
@@ -46,6 +46,13 @@ async function synced(archive: S3Archive): Promise<void> {
   await setUp(archive);
   await archive.put("a.jpg", 1000, 1);
   await archive.user.ok("sync", archive.user.path("Photos"), "--seal", ...archive.stores);
+  await checkKit(archive.user);
+}
+
+/** Types the key from the paper. */
+async function checkKit(user: User): Promise<void> {
+  user.input = await readFile(user.path("home/keys/identity.txt"), "utf8");
+  await user.ok("key", "kit", "--verify");
 }
 
 const ALERTS = '[alerts.ntfy]\nurl = "https://ntfy.example.org/photos"\n';
@@ -59,6 +66,18 @@ test("in a home that is as it should be, doctor finds nothing and writes nothing
     const out = await archive.user.ok("doctor", ...archive.stores);
     assert.match(out, /^good {5}permissions: only you can read /);
     assert.match(out, /^good {5}store s3:.*: its clock agrees with ours$/m);
+  }));
+
+test("doctor asks for the recovery kit until a copy of it was found right", () =>
+  withUser(async (user) => {
+    await user.ok("init", "--yes", "--classic");
+    assert.match(await user.ok("doctor"), /^warning {2}kit: no copy of the key on paper was checked yet$/m);
+    user.clock = Date.parse("2026-11-22T10:00:00Z");
+    await checkKit(user);
+    assert.match(
+      await user.ok("doctor"),
+      /^good {5}kit: a copy of the key on paper was found right on 2026-11-22$/m,
+    );
   }));
 
 test("in a fresh home, a store that is not there yet is no trouble, and is not made", () =>
@@ -237,6 +256,7 @@ test("doctor finds uploads that were left: warning", () =>
     archive.interruptAfterParts(1);
     await archive.user.run("sync", archive.user.path("Photos"), "--seal", ...archive.stores);
     archive.calm();
+    await checkKit(archive.user);
     assert.deepEqual((await examine(archive)).bad, [], "not yet");
     archive.user.clock = Date.now() + 2 * 86_400_000;
     archive.server.advance(2 * 86_400_000);

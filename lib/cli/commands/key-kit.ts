@@ -7,9 +7,10 @@ import { join, resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
 import { type Home, homePath, openHome } from "../../home/home.ts";
-import { checkCopy, gatherKit } from "../../jobs/kit.ts";
+import { setMeta } from "../../catalog/catalog.ts";
+import { checkCopy, gatherKit, KIT_VERIFIED } from "../../jobs/kit.ts";
 import { readIdentities } from "../../jobs/unlock.ts";
-import { type CommandContext, EXIT, type GlobalFlags, newCommand } from "../command.ts";
+import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } from "../command.ts";
 import { addIdentityFlag } from "../image.ts";
 import { renderKit } from "../kit.ts";
 import { passphraseAsker } from "../passphrase.ts";
@@ -115,11 +116,15 @@ function cannotWrite(path: string, error: unknown): ColdframeError {
   });
 }
 
-async function verify({ terminal, finish }: CommandContext, flags: Flags): Promise<void> {
+async function verify(context: CommandContext, flags: Flags): Promise<void> {
+  const { terminal, finish } = context;
   // The home named by hand must be there; without one, as on a new machine, typing mistakes still show.
   const root = homePath(flags.home, terminal.env);
   const home = flags.home === undefined ? await openHome(root) : await homeOf(terminal, flags);
   const { recipient, compared } = await checkCopy(await readCopy(terminal), home?.recipients);
+  if (compared) {
+    await withSession(context, flags, {}, ({ db }) => setMeta(db, KIT_VERIFIED, String(terminal.now())));
+  }
   finish(EXIT.done);
   const name = fingerprint(recipient);
   if (flags.json === true) return json(terminal, { fingerprint: name, compared });

@@ -3,7 +3,7 @@
 import type { Session } from "../session.ts";
 import { knownUploads, unfinishedUploads } from "../uploads.ts";
 import type { Finding } from "./finding.ts";
-import { catalog, key } from "./key.ts";
+import { catalog, key, kit } from "./key.ts";
 import { ahead, alerts, memory, signIn, watches } from "./machine.ts";
 import { permissions, unused } from "./permissions.ts";
 import { STORE, stores } from "./stores.ts";
@@ -16,6 +16,7 @@ export async function examine(session: Session): Promise<Finding[]> {
     ...await unused(session),
     ...await catalog(session),
     ...await key(session),
+    ...await kit(session),
     ...await stores(session),
     ...await signIn(session),
     ...await ahead(session),

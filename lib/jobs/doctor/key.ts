@@ -3,8 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { parseIdentityFile } from "../../age/keys.ts";
 import { isProtected } from "../../age/protect.ts";
-import { integrityProblems } from "../../catalog/catalog.ts";
+import { getMeta, integrityProblems } from "../../catalog/catalog.ts";
 import { systemCode } from "../../errors.ts";
+import { KIT_VERIFIED } from "../kit.ts";
 import type { Session } from "../session.ts";
 import { failed, type Finding, finding } from "./finding.ts";
 
@@ -49,4 +50,15 @@ export async function key({ home }: Session): Promise<Finding[]> {
   } catch (error) {
     return [failed("key", error)];
   }
+}
+
+/** Whether somebody has held a right copy of the key in hand: on the worst day it is what everything hangs on. */
+export async function kit({ db }: Session): Promise<Finding[]> {
+  const verified = await getMeta(db, KIT_VERIFIED);
+  if (verified !== undefined) {
+    const day = new Date(Number(verified)).toISOString().slice(0, 10);
+    return [finding("kit", "good", `a copy of the key on paper was found right on ${day}`)];
+  }
+  const hint = "Print it with `coldframe key kit`, and check the paper with `coldframe key kit --verify`.";
+  return [finding("kit", "warning", "no copy of the key on paper was checked yet", hint)];
 }
