@@ -2,7 +2,8 @@
 
 import { payloadSize } from "../age/payload.ts";
 import { contentsToKeep, snapshotsByStore, stagedByStore, unfinishedByStore } from "../catalog/cost.ts";
-import { listVolumes, NO_MENTIONS, unlisted, type Volume, waitingFiles } from "../catalog/volumes.ts";
+import { listVolumes, type Volume } from "../catalog/volumes.ts";
+import { NO_MENTIONS, unlisted, waitingFiles } from "../catalog/waiting.ts";
 import { type Advice, adviseVolumeSize, GETS_FOR_A_PHOTO } from "../cost/advice.ts";
 import { compareLayouts, type Comparison } from "../cost/compare.ts";
 import { Money } from "../cost/money.ts";

@@ -4,15 +4,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { link, open, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { newEnvelope } from "../age/header.ts";
-import {
-  findVolume,
-  type Mentions,
-  NO_MENTIONS,
-  planVolume,
-  unlisted,
-  type WaitingFile,
-  waitingFiles,
-} from "../catalog/volumes.ts";
+import { findVolume, planVolume } from "../catalog/volumes.ts";
+import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/waiting.ts";
 import { ColdframeError, messageOf, systemCode } from "../errors.ts";
 import { makeFolder, syncFolder } from "../files.ts";
 import { writeAt } from "../store/file/io.ts";

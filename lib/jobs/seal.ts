@@ -25,15 +25,14 @@ import {
   dropPlanned,
   findVolume,
   markStored,
-  type Mentions,
   noteManifest,
   type PlannedFile,
   plannedVolumes,
   planVolume,
   type Volume,
   volumeFiles,
-  type WaitingFile,
 } from "../catalog/volumes.ts";
+import { type Mentions, type WaitingFile } from "../catalog/waiting.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";
 import { encodeManifest, type Manifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";

@@ -16,7 +16,7 @@ import {
 } from "../catalog/staged.ts";
 import { forgetUpload, type PendingUpload, stagingUploads } from "../catalog/uploads.ts";
 import { distrustContent } from "../catalog/versions.ts";
-import type { WaitingFile } from "../catalog/volumes.ts";
+import type { WaitingFile } from "../catalog/waiting.ts";
 import { hasCode, SourceChangedError, StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";

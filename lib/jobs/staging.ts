@@ -15,7 +15,7 @@
  */
 
 import { freeableBytes, stagedSizes } from "../catalog/staged.ts";
-import type { WaitingFile } from "../catalog/volumes.ts";
+import type { WaitingFile } from "../catalog/waiting.ts";
 import { hasCode, StoreError } from "../errors.ts";
 import { splitEarly } from "../plan/early.ts";
 import type { PlanFile } from "../plan/plan.ts";

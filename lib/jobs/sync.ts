@@ -10,7 +10,7 @@ import {
   unsealedFiles,
   type WaitingFile,
   waitingFiles,
-} from "../catalog/volumes.ts";
+} from "../catalog/waiting.ts";
 import { StoreError } from "../errors.ts";
 import { planVolumes } from "../plan/plan.ts";
 import { isPartial } from "./mirror/mirror.ts";

@@ -5,7 +5,8 @@
 
 import { type Bytes, utf8 } from "../bytes.ts";
 import type { FolderRow } from "../catalog/folders.ts";
-import type { Reference, VolumeFile, WaitingFile } from "../catalog/volumes.ts";
+import type { VolumeFile } from "../catalog/volumes.ts";
+import type { Reference, WaitingFile } from "../catalog/waiting.ts";
 import { imageSize, layoutImage } from "../iso/image.ts";
 import {
   encodeManifest,

@@ -12,7 +12,8 @@ import { listFolders, placesOf, totals, versionPages } from "../../lib/catalog/l
 import { markStaged, startStaging } from "../../lib/catalog/staged.ts";
 import { confirmedParts, findUpload, noteMade, notePart } from "../../lib/catalog/uploads.ts";
 import { distrustContent, endVersions, knownVersions, recordHashed } from "../../lib/catalog/versions.ts";
-import { markStored, readablePaths, volumeFiles, waitingFiles } from "../../lib/catalog/volumes.ts";
+import { markStored, readablePaths, volumeFiles } from "../../lib/catalog/volumes.ts";
+import { waitingFiles } from "../../lib/catalog/waiting.ts";
 import { databaseUrl } from "../../lib/files.ts";
 import { withFolder } from "../tools.ts";
 

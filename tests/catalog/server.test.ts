@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { archiveIdentity, openCatalog } from "../../lib/catalog/catalog.ts";
 import { COPIED_TABLES, copyCatalog, SECRET_TABLES } from "../../lib/catalog/copy.ts";
 import { versionPages } from "../../lib/catalog/look.ts";
-import { waitingFiles } from "../../lib/catalog/volumes.ts";
+import { waitingFiles } from "../../lib/catalog/waiting.ts";
 import { connect, type Database } from "../../lib/catalog/database.ts";
 import { decryptBytes } from "../../lib/age/stream.ts";
 import { parseIdentityFile } from "../../lib/age/keys.ts";

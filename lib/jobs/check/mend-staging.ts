@@ -6,7 +6,7 @@
 import { copiesOf } from "../../catalog/copies.ts";
 import { openFindings } from "../../catalog/findings.ts";
 import { forgetStaged, stagedCopies, type StagedCopy, stagedStores } from "../../catalog/staged.ts";
-import { type WaitingFile, waitingFiles } from "../../catalog/volumes.ts";
+import { type WaitingFile, waitingFiles } from "../../catalog/waiting.ts";
 import { SourceChangedError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import { absolutePath, ContentReader } from "../content-reader.ts";
