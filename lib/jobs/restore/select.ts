@@ -3,7 +3,7 @@
 import type { Database } from "../../catalog/database.ts";
 import { emptyFolders, type FolderRow } from "../../catalog/folders.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
-import { pathMatcher } from "../../plan/glob.ts";
+import { pathMatcher, textsWithin } from "../../plan/glob.ts";
 import { companionKey } from "../../plan/group.ts";
 
 /** What the user asked for. */
@@ -32,7 +32,7 @@ export interface Selection {
 export async function selectVersions(db: Database, selection: Selection): Promise<VersionRow[]> {
   const matches = pathMatcher(selection.patterns);
   const wanted = (version: VersionRow) => matches(version.path) && inRange(version, selection);
-  const found = await versionsWhere(db, selection, wanted);
+  const found = await versionsWhere(db, selection, wanted, textsWithin(selection.patterns));
   if (selection.companions !== true) return found;
   const keys = new Set(found.map(({ path }) => companionKey(path)));
   const named = new Set(found.map(({ path }) => path));
@@ -44,14 +44,16 @@ export async function selectVersions(db: Database, selection: Selection): Promis
   return [...found, ...others];
 }
 
+/** @param containing texts of which each wanted path has one: the database passes over the others quickly */
 async function versionsWhere(
   db: Database,
   { at, deleted }: Selection,
   wanted: (version: VersionRow) => boolean,
+  containing?: readonly string[],
 ): Promise<VersionRow[]> {
   const current = new Map<string, VersionRow>();
   const gone = new Map<string, VersionRow>();
-  for await (const page of versionPages(db, { all: true })) {
+  for await (const page of versionPages(db, { all: true, ...(containing && { containing }) })) {
     for (const version of page) {
       if (!wanted(version)) continue;
       if (wasCurrent(version, at)) current.set(version.path, version);
