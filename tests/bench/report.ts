@@ -48,7 +48,7 @@ function versions(world: World): string[] {
     ["borg", "borg --version"],
     ["genisoimage", "genisoimage --version"],
     ["age", 'echo "age $(age --version)"'],
-    ["versitygw", "versitygw --version | head -n 1"],
+    ["versitygw", "versitygw --version | sed -n 's/^Version *: */versitygw /p'"],
     ["find", "find --version"],
   ];
   const own = must(world.bun("--version")).trim();
