@@ -88,6 +88,11 @@ testWith(
         });
         assert.equal(sha256(server.bytes("lomorage", NAME)), sha256(object), "the object is as it was");
 
+        for (const deep of [[], ["--deep", "--all"]]) {
+          const { checks } = await user.json("check", "volumes", ...deep);
+          const [check] = checks as { findings: unknown[] }[];
+          assert.deepEqual(check?.findings, [], "adopted volumes are checked like others");
+        }
         const again = await user.json("import", "lomob", url, "--adopt");
         assert.deepEqual([again["adopted"], again["known"]], [[], 1]);
 
