@@ -51,8 +51,10 @@ const HOLD = 4_000;
 const PATIENCE = 120_000;
 
 const PROGRAM = fileURLToPath(new URL("../../scripts/coldframe.ts", import.meta.url));
+/** A compiled program to kill instead of the sources; it starts sooner. */
+const BINARY = process.env["COLDFRAME_PROGRAM"];
 const COMMANDS: Readonly<Record<Runtime, readonly string[]>> = {
-  bun: ["bun", PROGRAM],
+  bun: BINARY === undefined ? ["bun", PROGRAM] : [BINARY],
   deno: ["deno", "run", "-A", PROGRAM],
 };
 
