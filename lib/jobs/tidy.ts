@@ -28,9 +28,13 @@ export async function tidyStaging(session: Session): Promise<number> {
     await removeFrom(session, discarded, (url, gone) => forgetDiscarded(db, url, gone.map(({ key }) => key)));
 }
 
-/** Whether something in staging waits to be removed once a snapshot knows what it is replaced by. */
-export async function owesTidying({ db }: Session): Promise<boolean> {
-  return (await replaceableStaged(db)).length > 0 || (await discardedObjects(db)).length > 0;
+/**
+ * Whether something in staging waits to be removed once a snapshot knows what it is replaced by: a staged
+ * object, or one that was sent and never confirmed.
+ */
+export async function owesTidying({ db, home }: Session): Promise<boolean> {
+  return (await replaceableStaged(db)).length > 0 || (await discardedObjects(db)).length > 0 ||
+    (await needlessUploads(db, home.box)).length > 0;
 }
 
 /** Removes objects, store by store, and forgets those that are gone. */

@@ -238,3 +238,25 @@ test("what a run left unfinished after storing a volume is in a snapshot before 
     assert.equal((await readdir(user.path("home/store/catalog"))).length, before + 1);
     assert.deepEqual(await readdir(user.path("home/store/staged")), []);
   }));
+
+test("what was staged and never confirmed goes only after the snapshot that knows its volume", () =>
+  withUser(async (user) => {
+    await put(user, "Photos/a.jpg", "a");
+    await user.ok("sync", user.path("Photos"));
+    const [name = ""] = await readdir(user.path("home/store/staged"));
+    const object = await readFile(user.path("home/store/staged", name));
+    await user.ok("sync", "--seal");
+    // As if one run had been killed before the object was marked staged, and the next before its snapshot.
+    await writeFile(user.path("home/store/staged", name), object);
+    const db = connect(user.path("home/catalog.db"));
+    await db.write([{
+      sql: `INSERT INTO uploads (box, store, key, content, size, header, file_key, nonce, started)
+            SELECT s.box, ?, ?, c.id, ?, x'00', x'00', x'00', 0 FROM contents c, sources s`,
+      args: [`file:${user.path("home/store")}`, `staged/${name}`, object.length],
+    }]);
+    db.close();
+    const before = (await readdir(user.path("home/store/catalog"))).length;
+    await user.ok("sync");
+    assert.deepEqual(await readdir(user.path("home/store/staged")), []);
+    assert.equal((await readdir(user.path("home/store/catalog"))).length, before + 1);
+  }));
