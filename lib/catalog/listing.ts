@@ -3,7 +3,7 @@
  * objects then takes no more memory than one of ten, and nothing of it mixes with the catalog.
  */
 
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makePrivateFile } from "../files.ts";
 import { connect, type Database } from "./database.ts";
@@ -70,13 +70,6 @@ export class Listing {
     await db.run("PRAGMA synchronous = OFF");
     await db.write(SCHEMA.map((sql) => ({ sql })));
     return new Listing(db, folder);
-  }
-
-  /** Removes what runs left behind that were killed. For the holder of a home's lock. */
-  static async sweep(parent: string): Promise<void> {
-    for (const name of await readdir(parent)) {
-      if (name.startsWith(FOLDER)) await rm(join(parent, name), { recursive: true, force: true });
-    }
   }
 
   async close(): Promise<void> {

@@ -227,8 +227,7 @@ async function writeCrontab({ env }: ScheduleChoices, text: string): Promise<voi
 
 /** No manager has a way to write a line break in a path, and none could be meant. */
 function assertOneLine(path: string): void {
-  // deno-lint-ignore no-control-regex -- control characters are what this is about
-  if (!/[\u0000-\u001f]/.test(path)) return;
+  if ([...path].every((character) => character >= " ")) return;
   throw new ColdframeError("home", `${JSON.stringify(path)} cannot stand in a schedule`, {
     hint: "Choose a path without line breaks.",
   });

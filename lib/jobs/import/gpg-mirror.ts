@@ -1,11 +1,12 @@
 /** Files of another tool, encrypted anew into a mirror: each lies on this disk only while it is sent. */
 
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { contentId } from "../../catalog/adopted.ts";
 import { Listing } from "../../catalog/listing.ts";
 import { mirrorCopies } from "../../catalog/mirrors.ts";
 import { ColdframeError } from "../../errors.ts";
+import { makeFolder } from "../../files.ts";
 import type { Store } from "../../store/store.ts";
 import { Copier } from "../mirror/copier.ts";
 import { writeIndexes } from "../mirror/index-objects.ts";
@@ -31,15 +32,6 @@ export interface LocalFile {
 interface Naming {
   readonly encrypted: boolean;
   readonly opaque: boolean;
-}
-
-const SCRATCH = "import-";
-
-/** Removes what runs left behind that were killed. For the holder of a home's lock. */
-async function sweepScratch(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    if (name.startsWith(SCRATCH)) await rm(join(root, name), { recursive: true, force: true });
-  }
 }
 
 /** A mirror that files are put into one by one. */
@@ -76,14 +68,13 @@ export class MirrorSink {
   static async open(session: Session, into: string): Promise<MirrorSink> {
     const config = /^[a-z][a-z0-9+.-]+:/i.test(into) ? undefined : mirrorNamed(session, into);
     const store = await session.storeAt(config?.store ?? into);
-    const { root } = session.home.paths;
-    await Listing.sweep(root);
-    await sweepScratch(root);
-    const listing = await Listing.open(root);
+    const { scratch } = session.home.paths;
+    await makeFolder(scratch, 0o700);
+    const listing = await Listing.open(scratch);
     try {
       await lookAtStore(session, store, listing, true);
       const naming = { encrypted: config?.encrypted ?? true, opaque: config?.names === "opaque" };
-      return new MirrorSink(session, store, naming, listing, await mkdtemp(join(root, SCRATCH)));
+      return new MirrorSink(session, store, naming, listing, await mkdtemp(join(scratch, "import-")));
     } catch (error) {
       await listing.close();
       throw error;

@@ -9,6 +9,7 @@ import { noteRun, type Outcome } from "../../catalog/runs.ts";
 import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
 import { isWithin } from "../../home/config-mirrors.ts";
+import { makeFolder } from "../../files.ts";
 import { localFolder } from "../../store/open.ts";
 import { rateLimited, RateLimiter } from "../../store/rate.ts";
 import type { Store } from "../../store/store.ts";
@@ -89,8 +90,9 @@ class Mirroring {
   async run(): Promise<MirrorReport> {
     const sources = await this.#scanAll();
     const store = await this.#openStore();
-    await Listing.sweep(this.#session.home.paths.root);
-    const listing = await Listing.open(this.#session.home.paths.root);
+    const { scratch } = this.#session.home.paths;
+    await makeFolder(scratch, 0o700);
+    const listing = await Listing.open(scratch);
     try {
       return await this.#bringUpToDate(sources, store, listing);
     } finally {
