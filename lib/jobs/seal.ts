@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { type Envelope, newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
 import { AgeWriter } from "../age/writer.ts";
-import { utf8 } from "../bytes.ts";
+import type { Bytes } from "../bytes.ts";
 import { foldersOfVolume } from "../catalog/folders.ts";
 import {
   confirmedParts,
@@ -34,7 +34,6 @@ import {
 } from "../catalog/volumes.ts";
 import { type Mentions, type WaitingFile } from "../catalog/waiting.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";
-import { encodeManifest, type Manifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
 import { collectGarbage } from "../garbage.ts";
 import type { Store, UploadInfo } from "../store/store.ts";
@@ -91,7 +90,7 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
   try {
     const sent = await sendVolume(session, store, upload, reader, volume);
     collectGarbage();
-    await storeManifest(session, store, volume, reader.built.manifest);
+    await storeManifest(session, store, volume, reader.built.listing);
     await markStored(session.db, volume.id, sent.checksum, session.now());
     return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };
   } catch (error) {
@@ -261,16 +260,18 @@ export const NO_LEDGER: Ledger = {
 /**
  * Stores the manifest beside its volume. After a crash it may be there already: encrypted with another
  * file key, so with other bytes, but from the same volume, whose name is a hash of what it lists.
+ *
+ * @param listing the text of the manifest, UTF-8
  */
 export async function storeManifest(
   session: Session,
   store: Store,
   volume: Volume,
-  manifest: Manifest,
+  listing: Bytes,
 ): Promise<void> {
   const key = manifestKey(volume.name);
   const object = await store.head(key) ??
-    await sendBytes(session, store, key, gzipSync(utf8(encodeManifest(manifest))), "manifest");
+    await sendBytes(session, store, key, gzipSync(listing), "manifest");
   await noteManifest(session.db, volume.id, object);
 }
 

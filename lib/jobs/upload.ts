@@ -19,7 +19,7 @@ import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";
 import { tendSnapshots } from "./snapshots.ts";
 import { tidyStaging } from "./tidy.ts";
-import { manifestOf } from "./volume.ts";
+import { listingOf } from "./volume.ts";
 
 /** How to upload. */
 export interface UploadOptions {
@@ -169,8 +169,8 @@ async function send(
   const sent = await sendFile(session, store, file, volume, upload);
   if (volume.files > 0) {
     const draft = await draftFromCatalog(session, volume);
-    const manifest = manifestOf(draft, draft.files.map((row) => row.offset ?? 0));
-    await storeManifest(session, store, volume, manifest);
+    const listing = listingOf(draft, draft.files.map((row) => row.offset ?? 0));
+    await storeManifest(session, store, volume, listing);
   }
   const headerSize = upload.header.length > 0 ? upload.header.length : file.headerSize;
   const object = { store: store.url, key: upload.key, objectSize: sent.size, headerSize };

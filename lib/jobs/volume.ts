@@ -46,7 +46,8 @@ export interface BuiltVolume {
   readonly entries: readonly ImageEntry[];
   /** The bytes of the generated files, by entry. */
   readonly texts: ReadonlyMap<number, Bytes>;
-  readonly manifest: Manifest;
+  /** Its manifest as text, UTF-8. */
+  readonly listing: Bytes;
   /** Byte offset in the image of each file, in the order of the draft. */
   readonly offsets: readonly number[];
 }
@@ -63,14 +64,14 @@ export function buildVolume(draft: VolumeDraft): BuiltVolume {
   const folders = draft.folders.map(folderEntry);
   const first = layoutImage(specOf(draft, [...files, ...textEntries(draft, [1, 1, 1]), ...folders]));
   const offsets = draft.files.map((_, i) => first.offsetOf(i));
-  const manifest = manifestOf(draft, offsets);
-  const texts = textsOf(draft, manifest);
+  const listing = listingOf(draft, offsets);
+  const texts = textsOf(draft, listing);
   const entries = [...files, ...textEntries(draft, texts.map((text) => text.length)), ...folders];
   return {
     image: layoutImage(specOf(draft, entries)),
     entries,
     texts: new Map(texts.map((text, i) => [files.length + i, text])),
-    manifest,
+    listing,
     offsets,
   };
 }
@@ -149,8 +150,12 @@ function manifestFolder({ path, mtime }: VolumeDraft["folders"][number]): Manife
   return { path, mtime: new Date(mtime).toISOString(), folder: true };
 }
 
-/** The manifest of a volume whose files stand at these offsets. */
-export function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Manifest {
+/** The text of the manifest of a volume whose files stand at these offsets, UTF-8. */
+export function listingOf(draft: VolumeDraft, offsets: readonly number[]): Bytes {
+  return utf8(encodeManifest(manifestOf(draft, offsets)));
+}
+
+function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Manifest {
   return {
     header: {
       format: MANIFEST_FORMAT,
@@ -169,9 +174,8 @@ export function manifestOf(draft: VolumeDraft, offsets: readonly number[]): Mani
 }
 
 /** The generated files, in the order of `RESERVED_NAMES`. The sums come last: they cover the others. */
-function textsOf(draft: VolumeDraft, manifest: Manifest): Bytes[] {
+function textsOf(draft: VolumeDraft, listing: Bytes): Bytes[] {
   const readme = utf8(volumeReadme(draft));
-  const listing = utf8(encodeManifest(manifest));
   const sums = encodeSums([
     ...draft.files,
     { path: RESERVED_NAMES[0], sha256: sha256Hex(readme) },

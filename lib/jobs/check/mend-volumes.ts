@@ -14,7 +14,7 @@ import { manifestKey } from "../object-keys.ts";
 import { draftFromCatalog, storeManifest } from "../seal.ts";
 import type { Session } from "../session.ts";
 import { storeSnapshot } from "../snapshot.ts";
-import { manifestOf } from "../volume.ts";
+import { listingOf } from "../volume.ts";
 import { findingName } from "./look.ts";
 import { VOLUMES } from "./volumes.ts";
 
@@ -55,8 +55,8 @@ async function restoreManifest(session: Session, volume: Volume): Promise<void> 
   const draft = await draftFromCatalog(session, volume);
   // What was in a volume that is damaged by now is named by the one that it is stored in again.
   const references = draft.references.filter(({ volume }) => volume !== "");
-  const manifest = manifestOf({ ...draft, references }, draft.files.map(({ offset }) => offset ?? 0));
-  await storeManifest(session, await session.storeAt(volume.store), volume, manifest);
+  const listing = listingOf({ ...draft, references }, draft.files.map(({ offset }) => offset ?? 0));
+  await storeManifest(session, await session.storeAt(volume.store), volume, listing);
 }
 
 async function mendSnapshots(session: Session, named: ReadonlySet<string>): Promise<string[]> {
