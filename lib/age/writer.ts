@@ -8,8 +8,8 @@ import type { RandomAccess } from "../types.ts";
 import { assertHeaderOf, type Envelope } from "./header.ts";
 import { CHUNK_SIZE, chunkCount, NONCE_SIZE, PayloadKey, payloadSize, SEALED_CHUNK_SIZE } from "./payload.ts";
 
-/** Chunks read and sealed as one batch: 4 MiB. */
-const BATCH = 64;
+/** Chunks read and sealed as one batch: 2 MiB. */
+const BATCH = 32;
 
 /** A sealed chunk that one part ends in the middle of, kept because the next part begins there. */
 interface Straddler {
@@ -20,8 +20,8 @@ interface Straddler {
 
 /**
  * Makes the bytes of `header ‖ nonce ‖ chunks` by range. Parts made one after another read every byte of
- * the plaintext once, in order, 4 MiB at a time and one batch ahead; starting elsewhere costs at most one
- * chunk more. Memory: the part, and some 12 MiB.
+ * the plaintext once, in order, 2 MiB at a time and one batch ahead; starting elsewhere costs at most one
+ * chunk more. Memory: the part, and some 6 MiB.
  *
  * Each chunk is opened again and compared with its plaintext before its part is returned.
  */

@@ -19,7 +19,7 @@ import { measureVolume } from "./volume.ts";
 const MAX_FILES = 5_000;
 
 /** The most files to plan volumes of at once. Each such plan looks at all that wait, so it makes several. */
-export const PLAN_AT_ONCE = 4 * MAX_FILES;
+export const PLAN_AT_ONCE = 3 * MAX_FILES;
 
 /** What is to be sealed, what waits on, and what the first volume has to mention. */
 export interface WaitingPlan extends Plan<WaitingFile> {
