@@ -289,13 +289,33 @@ export type Place =
  */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
   const places: Place[] = [];
+  const shared = new Map<string, string>(); // one text for all contents of an object
+  const share = (text: string): string => {
+    const known = shared.get(text) ?? text;
+    shared.set(known, known);
+    return known;
+  };
   for (let start = 0; start < contents.length; start += PAGE) {
-    places.push(...await placesOfPage(db, contents.slice(start, start + PAGE)));
+    places.push(...await placesOfPage(db, contents.slice(start, start + PAGE), share));
   }
   return places;
 }
 
-async function placesOfPage(db: Database, contents: readonly number[]): Promise<Place[]> {
+const VOLUME_PLACE_COLUMNS = {
+  content: "f.content",
+  store: "p.store",
+  key: "p.key",
+  object_size: "p.object_size",
+  name: "p.name",
+  cipher: "p.cipher",
+  offset: "min(f.offset)",
+};
+
+async function placesOfPage(
+  db: Database,
+  contents: readonly number[],
+  share: (text: string) => string,
+): Promise<Place[]> {
   const json = JSON.stringify(contents);
   const staged = await db.all(
     `SELECT content, store, key, size FROM staged WHERE content IN (SELECT value FROM json_each(?))`,
@@ -308,9 +328,9 @@ async function placesOfPage(db: Database, contents: readonly number[]): Promise<
       size: row.int("size"),
     }),
   );
-  const volumes = await db.all(
-    `SELECT f.content, p.store, p.key, p.object_size, p.name, p.cipher, min(f.offset) AS offset
-       FROM volume_files f JOIN volumes p ON p.id = f.volume
+  const volumes = await db.page(
+    VOLUME_PLACE_COLUMNS,
+    `FROM volume_files f JOIN volumes p ON p.id = f.volume
       WHERE f.content IN (SELECT value FROM json_each(?)) AND f.offset IS NOT NULL
         AND p.state IN ('stored', 'damaged')
       GROUP BY f.content, p.id ORDER BY p.state DESC, p.id`,
@@ -318,10 +338,10 @@ async function placesOfPage(db: Database, contents: readonly number[]): Promise<
     (row): Place => ({
       kind: "volume",
       content: row.int("content"),
-      store: row.text("store"),
-      key: row.text("key"),
+      store: share(row.text("store")),
+      key: share(row.text("key")),
       size: row.int("object_size"),
-      volume: row.text("name"),
+      volume: share(row.text("name")),
       offset: row.int("offset"),
       cipher: parseCipher(row.optionalText("cipher")),
     }),

@@ -8,6 +8,7 @@ import type { Session } from "../session.ts";
 import { isTier } from "./price.ts";
 import type { RestoreReport } from "./restore.ts";
 import { RestoreRun, type RunSettings } from "./run.ts";
+import { wantedVersion } from "./select.ts";
 import { settleThaws } from "./status.ts";
 
 /** How to go on; where to, and how to thaw, was said when the restore was begun. */
@@ -55,7 +56,8 @@ export async function goOn(
   settings: ContinueSettings,
 ): Promise<ContinuedRestore> {
   await assertTarget(restore.target);
-  const versions = await versionsById(session.db, await pendingVersions(session.db, restore.id));
+  const pending = await pendingVersions(session.db, restore.id);
+  const versions = (await versionsById(session.db, pending)).map(wantedVersion);
   const { target: to, overwrite, days } = restore;
   const tier = isTier(restore.tier) ? restore.tier : undefined;
   const run = new RestoreRun(session, { ...settings, to, overwrite, days, tier }, restore.id);

@@ -1,6 +1,6 @@
 /** Fetching what can be read now, object by object, several side by side. */
 
-import type { Place, VersionRow } from "../../catalog/look.ts";
+import type { Place } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { RandomAccess } from "../../types.ts";
 import { inParallel } from "../pool.ts";
@@ -11,6 +11,7 @@ import { objectAccess, PIECE, wholeAccess } from "./object-access.ts";
 import { cipherOf, openPlaintext, type PlaintextKeys } from "./plaintext.ts";
 import type { Task } from "./plan.ts";
 import { objectId, type Reach } from "./reach.ts";
+import type { WantedVersion } from "./select.ts";
 import type { Target } from "./target.ts";
 
 /** Objects at the same time, and bytes of small ones that are held whole. */
@@ -26,7 +27,7 @@ export interface FetchContext {
   readonly meter: Meter;
   readonly keys: PlaintextKeys;
   /** Told of each file that has its name. */
-  restored(file: VersionRow): Promise<void>;
+  restored(file: WantedVersion): Promise<void>;
   /** Told of each object (`objectId`) when all that was wanted of it is there. */
   fetched(object: string): Promise<void>;
 }
@@ -50,8 +51,8 @@ export class Fetcher {
    * @returns the files that are still missing
    * @throws ColdframeError for what would only repeat itself: a full disk, the wrong key
    */
-  async fetch(objects: readonly (readonly Task[])[]): Promise<VersionRow[]> {
-    const missing: VersionRow[] = [];
+  async fetch(objects: readonly (readonly Task[])[]): Promise<WantedVersion[]> {
+    const missing: WantedVersion[] = [];
     const cost = (tasks: readonly Task[]) => Math.min(PIECE, tasks[0]?.source.size ?? 0);
     await inParallel(objects, { width: OBJECTS, budget: MEMORY, cost }, async (tasks) => {
       missing.push(...await this.#object(tasks));
@@ -59,7 +60,7 @@ export class Fetcher {
     return missing;
   }
 
-  async #object(tasks: readonly Task[]): Promise<VersionRow[]> {
+  async #object(tasks: readonly Task[]): Promise<WantedVersion[]> {
     this.#session.signal.throwIfAborted();
     const place = tasks[0]?.source.place;
     if (place === undefined) return [];

@@ -1,16 +1,16 @@
 /** Planning a restore: from where each file comes, what must be thawed for it, what is read, what it costs. */
 
-import type { VersionRow } from "../../catalog/look.ts";
 import { pricesOf } from "../cost-tariff.ts";
 import type { Session } from "../session.ts";
 import { type Copy, joinNeighbours, readsOfRun } from "./copy.ts";
 import { OPENING_BYTES, OPENING_REQUESTS, PIECE } from "./object-access.ts";
 import { type PricedRestore, priceRestore, type Reading } from "./price.ts";
 import { objectId, type Reach } from "./reach.ts";
+import type { WantedVersion } from "./select.ts";
 import { findSources, type Source } from "./sources.ts";
 
 /** A content to fetch, and the files it becomes. */
-export interface Task extends Copy<VersionRow> {
+export interface Task extends Copy<WantedVersion> {
   readonly content: number;
   readonly source: Source;
 }
@@ -61,7 +61,7 @@ export interface PlannedRestore {
   readonly plan: RestorePlan;
   readonly tasks: readonly Task[];
   /** Files that no place has. */
-  readonly missing: readonly VersionRow[];
+  readonly missing: readonly WantedVersion[];
 }
 
 /** What a plan is made for. */
@@ -79,13 +79,13 @@ export interface PlanOptions {
 export async function planRestore(
   session: Session,
   reach: Reach,
-  versions: readonly VersionRow[],
+  versions: readonly WantedVersion[],
   { to, days }: PlanOptions,
 ): Promise<PlannedRestore> {
   const byContent = Map.groupBy(versions, ({ content }) => content);
   const sources = await findSources(session, reach, [...byContent.keys()]);
   const tasks: Task[] = [];
-  const missing: VersionRow[] = [];
+  const missing: WantedVersion[] = [];
   for (const [content, files] of byContent) {
     const source = sources.get(content);
     if (source === undefined) missing.push(...files);
@@ -112,7 +112,7 @@ export async function planRestore(
   return { plan, tasks, missing };
 }
 
-function taskOf(content: number, files: readonly VersionRow[], source: Source): Task {
+function taskOf(content: number, files: readonly WantedVersion[], source: Source): Task {
   const size = files[0]?.size ?? 0;
   const { place } = source;
   const offset = place.kind === "volume" ? place.offset : 0;

@@ -1,6 +1,5 @@
 /** A restore in the catalog, once it has to wait: until then nothing is written there. */
 
-import type { VersionRow } from "../../catalog/look.ts";
 import {
   endRestore,
   endThaws,
@@ -12,6 +11,7 @@ import {
 import { makeFolder } from "../../files.ts";
 import type { ThawTier } from "../../store/store.ts";
 import type { Session } from "../session.ts";
+import type { WantedVersion } from "./select.ts";
 
 /** Files whose restoring is written down together. */
 const BATCH = 100;
@@ -38,7 +38,7 @@ export class RestoreRecord {
    */
   async open(
     how: { readonly to: string; readonly overwrite: boolean; readonly tier: ThawTier; readonly days: number },
-    versions: readonly VersionRow[],
+    versions: readonly WantedVersion[],
   ): Promise<number> {
     if (this.#id !== undefined) return this.#id;
     const { db, home, now } = this.#session;
@@ -50,7 +50,7 @@ export class RestoreRecord {
   }
 
   /** Notes a file that has its name. */
-  async restored(file: VersionRow): Promise<void> {
+  async restored(file: WantedVersion): Promise<void> {
     this.#done.push(file.id);
     if (this.#done.length >= BATCH) await this.flush();
   }

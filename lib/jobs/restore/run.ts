@@ -4,8 +4,8 @@
  */
 
 import type { FolderRow } from "../../catalog/folders.ts";
-import type { VersionRow } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
+import { collectGarbage } from "../../garbage.ts";
 import type { Sleep } from "../../store/sleep.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
@@ -16,6 +16,7 @@ import { type PlannedRestore, planRestore, readyObjects, type RestorePlan } from
 import type { TierOption } from "./price.ts";
 import { Reach } from "./reach.ts";
 import { RestoreRecord } from "./record.ts";
+import type { WantedVersion } from "./select.ts";
 import { type RestoreCounts, Tally } from "./tally.ts";
 import { Target } from "./target.ts";
 import { requestThaws, waitFor } from "./thaw.ts";
@@ -49,6 +50,9 @@ export interface Waiting {
 
 /** How often to ask whether a thaw is over, in ms: within minutes it matters, within hours it does not. */
 const PACE = { minutes: 60_000, hours: 15 * 60_000 };
+
+/** Files whose planning leaves more garbage behind than it takes time to collect it. */
+const MANY = 10_000;
 
 /** A restore that runs. */
 export class RestoreRun {
@@ -86,7 +90,7 @@ export class RestoreRun {
   }
 
   /** Only plans. */
-  async planOnly(versions: readonly VersionRow[]): Promise<void> {
+  async planOnly(versions: readonly WantedVersion[]): Promise<void> {
     const wanted = (await this.#compare(versions)).filter(({ size }) => size > 0);
     const planned = await this.#planFor(wanted);
     if (planned.tasks.length > 0) chooseOption(planned.plan, this.#settings);
@@ -97,7 +101,7 @@ export class RestoreRun {
    *
    * @returns what must be waited for, if anything
    */
-  async run(versions: readonly VersionRow[]): Promise<Waiting | undefined> {
+  async run(versions: readonly WantedVersion[]): Promise<Waiting | undefined> {
     const wanted = await this.#compare(versions);
     const waiting = await this.#fetchAll(await this.#placeEmpty(wanted));
     await this.#record.flush();
@@ -120,7 +124,7 @@ export class RestoreRun {
     await this.#target.finishFolders();
   }
 
-  async #compare(versions: readonly VersionRow[]): Promise<VersionRow[]> {
+  async #compare(versions: readonly WantedVersion[]): Promise<WantedVersion[]> {
     const meter = this.#session.report.phase("Comparing with the target folder", sizeOf(versions));
     try {
       return await this.#notYetThere(versions, meter);
@@ -130,8 +134,8 @@ export class RestoreRun {
   }
 
   /** Leaves out files that are there already, and those that must not be replaced. */
-  async #notYetThere(versions: readonly VersionRow[], meter: Meter): Promise<VersionRow[]> {
-    const wanted: VersionRow[] = [];
+  async #notYetThere(versions: readonly WantedVersion[], meter: Meter): Promise<WantedVersion[]> {
+    const wanted: WantedVersion[] = [];
     for (const version of versions) {
       this.#session.signal.throwIfAborted();
       try {
@@ -150,7 +154,7 @@ export class RestoreRun {
   }
 
   /** A file of nothing needs no store, and no thaw. */
-  async #placeEmpty(versions: readonly VersionRow[]): Promise<VersionRow[]> {
+  async #placeEmpty(versions: readonly WantedVersion[]): Promise<WantedVersion[]> {
     for (const file of versions.filter(({ size }) => size === 0)) {
       try {
         await this.#target.place(file, new Uint8Array(0));
@@ -162,7 +166,7 @@ export class RestoreRun {
     return versions.filter(({ size }) => size > 0);
   }
 
-  async #fetchAll(versions: readonly VersionRow[]): Promise<Waiting | undefined> {
+  async #fetchAll(versions: readonly WantedVersion[]): Promise<Waiting | undefined> {
     let wanted = versions;
     for (;;) {
       const planned = await this.#planFor(wanted);
@@ -184,9 +188,10 @@ export class RestoreRun {
     }
   }
 
-  async #planFor(versions: readonly VersionRow[]): Promise<PlannedRestore> {
+  async #planFor(versions: readonly WantedVersion[]): Promise<PlannedRestore> {
     const { days } = this.#settings;
     const planned = await planRestore(this.#session, this.#reach, versions, { to: this.#target.root, days });
+    if (planned.tasks.length > MANY) collectGarbage();
     if (planned.tasks.length > 0) this.#plan ??= planned.plan;
     return planned;
   }
@@ -224,7 +229,7 @@ export class RestoreRun {
     await requestThaws(this.#session, archived, { restore, tier, days });
   }
 
-  async #fetch({ tasks }: PlannedRestore): Promise<VersionRow[]> {
+  async #fetch({ tasks }: PlannedRestore): Promise<WantedVersion[]> {
     const objects = readyObjects(tasks);
     const bytes = objects.flat().reduce((sum, { size, files }) => sum + size * files.length, 0);
     if (objects.length === 0) return [];
@@ -245,12 +250,12 @@ export class RestoreRun {
     }
   }
 
-  async #restored(file: VersionRow): Promise<void> {
+  async #restored(file: WantedVersion): Promise<void> {
     this.tally.restored++;
     await this.#record.restored(file);
   }
 
-  #reasonOf(file: VersionRow): unknown {
+  #reasonOf(file: WantedVersion): unknown {
     return this.#reach.errorOf(file.content) ?? notStored(file.path);
   }
 
@@ -275,7 +280,7 @@ export class RestoreRun {
   }
 }
 
-function sizeOf(versions: readonly VersionRow[]): number {
+function sizeOf(versions: readonly WantedVersion[]): number {
   return versions.reduce((sum, { size }) => sum + size, 0);
 }
 

@@ -6,6 +6,18 @@ import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { pathMatcher, textsWithin } from "../../plan/glob.ts";
 import { companionKey } from "../../plan/group.ts";
 
+/** A version to restore: no more of its row than that takes, since there may be as many as photos of a life. */
+export type WantedVersion = Pick<
+  VersionRow,
+  "id" | "path" | "content" | "sha256" | "size" | "mtime" | "mode"
+>;
+
+/** The part of a row that restoring takes. */
+export function wantedVersion(row: VersionRow): WantedVersion {
+  const { id, path, content, sha256, size, mtime, mode } = row;
+  return { id, path, content, sha256, size, mtime, mode };
+}
+
 /** What the user asked for. */
 export interface Selection {
   /** As in `lib/plan/glob.ts`. */
@@ -29,7 +41,7 @@ export interface Selection {
  * only files that are gone from the source brings back their last versions, since that is what someone
  * who names a lost file wants.
  */
-export async function selectVersions(db: Database, selection: Selection): Promise<VersionRow[]> {
+export async function selectVersions(db: Database, selection: Selection): Promise<WantedVersion[]> {
   const matches = pathMatcher(selection.patterns);
   const wanted = (version: VersionRow) => matches(version.path) && inRange(version, selection);
   const found = await versionsWhere(db, selection, wanted, textsWithin(selection.patterns));
@@ -50,14 +62,14 @@ async function versionsWhere(
   { at, deleted }: Selection,
   wanted: (version: VersionRow) => boolean,
   containing?: readonly string[],
-): Promise<VersionRow[]> {
-  const current = new Map<string, VersionRow>();
-  const gone = new Map<string, VersionRow>();
+): Promise<WantedVersion[]> {
+  const current = new Map<string, WantedVersion>();
+  const gone = new Map<string, WantedVersion>();
   for await (const page of versionPages(db, { all: true, ...(containing && { containing }) })) {
     for (const version of page) {
       if (!wanted(version)) continue;
-      if (wasCurrent(version, at)) current.set(version.path, version);
-      else if (at === undefined && version.ending === "gone") gone.set(version.path, version);
+      if (wasCurrent(version, at)) current.set(version.path, wantedVersion(version));
+      else if (at === undefined && version.ending === "gone") gone.set(version.path, wantedVersion(version));
     }
   }
   if (deleted !== true && current.size > 0) return [...current.values()];

@@ -43,23 +43,22 @@ export async function findSources(
   const thaws = new Map((await openThaws(session.db)).map((thaw) => [objectId(thaw), thaw]));
   const states = await lookAtVolumes(session, reach, far);
   const names = new Map<string, string>(); // one text for all contents of an object
-  const common = (place: Place) => commonOf(session, place, names);
-  const sources: Source[] = near.map((place) => ({ ...common(place), state: "ready" }));
+  const sourceOf = (place: Place, state: VolumeState, thaw?: Thaw): Source => {
+    const { content, size } = place;
+    const name = objectId(place);
+    const object = names.get(name) ?? name;
+    names.set(object, object);
+    const rank = rankOf(session, place);
+    return { place, content, size, object, rank, state: state.state, until: state.until, thaw };
+  };
+  const sources = near.map((place) => sourceOf(place, { state: "ready", until: undefined }));
   for (const place of far) {
     const state = states.get(objectId(place));
     if (state === undefined) continue;
     const thaw = thaws.get(objectId(place));
-    sources.push({ ...common(place), ...withRequest(state, thaw, session.now()), thaw });
+    sources.push(sourceOf(place, withRequest(state, thaw, session.now()), thaw));
   }
   return choosePlaces(sources);
-}
-
-function commonOf(session: Session, place: Place, names: Map<string, string>): Omit<Source, "state"> {
-  const { content, size } = place;
-  const name = objectId(place);
-  const object = names.get(name) ?? name;
-  names.set(object, object);
-  return { place, content, size, object, rank: rankOf(session, place), until: undefined, thaw: undefined };
 }
 
 /** A disk here costs nothing and no time on the line; Drive costs nothing; the rest may. */
