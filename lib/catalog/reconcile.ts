@@ -98,9 +98,13 @@ export function homelessContents(db: Database): Promise<HomelessContent[]> {
 }
 
 /** Contents that are safe in a stored volume. */
-export async function contentsInVolumes(db: Database): Promise<Set<number>> {
+export async function contentsInVolumes(db: Database, contents: readonly number[]): Promise<Set<number>> {
   return new Set(
-    await db.all("SELECT id FROM contents WHERE volume IS NOT NULL", [], (row) => row.int("id")),
+    await db.all(
+      "SELECT id FROM contents WHERE volume IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+      [JSON.stringify(contents)],
+      (row) => row.int("id"),
+    ),
   );
 }
 

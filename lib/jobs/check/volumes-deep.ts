@@ -9,6 +9,7 @@ import type { Level } from "../../catalog/proofs.ts";
 import { provenObjects } from "../../catalog/proofs.ts";
 import { contentBytes, contentsByOffset, type ContentTurn, contentTurns } from "../../catalog/turns.ts";
 import { hasCode } from "../../errors.ts";
+import { collectGarbage } from "../../garbage.ts";
 import type { RandomAccess } from "../../types.ts";
 import type { Meter } from "../report.ts";
 import { objectAccess } from "../restore/object-access.ts";
@@ -87,7 +88,10 @@ class Reading {
   async whole(volumes: readonly ExpectedVolume[]): Promise<void> {
     const total = volumes.reduce((sum, { volume }) => sum + volume.objectSize, 0);
     await this.#metered(total, async (meter) => {
-      for (const volume of volumes) await this.#readVolume(volume, meter);
+      for (const volume of volumes) {
+        await this.#readVolume(volume, meter);
+        collectGarbage();
+      }
     });
   }
 

@@ -55,7 +55,8 @@ export async function reconcile(
   const volumes = await locate(db, "volumes", stores);
   const staged = await locate(db, "staged", stores);
   const snapshots = await locate(db, "snapshots", stores);
-  const inVolumes = await contentsInVolumes(db);
+  const unstaged = staged.lost.map(({ id }) => id);
+  const inVolumes = await contentsInVolumes(db, unstaged);
   // What was tidied away after the snapshot is safe in a volume: it is not missed.
   const missed = { ...staged, lost: staged.lost.filter(({ id }) => !inVolumes.has(id)) };
   if (!partial) assertAllGiven(stores, [volumes, missed]);
@@ -64,7 +65,7 @@ export async function reconcile(
   for (const { id } of volumes.lost) await forgetVolume(db, id);
   await forgetObjects(db, "staged", staged.lost);
   await forgetObjects(db, "snapshots", snapshots.lost);
-  const stillIn = await contentsInVolumes(db);
+  const stillIn = await contentsInVolumes(db, unstaged);
   const lostStaged = staged.lost.filter(({ id }) => !stillIn.has(id));
   return {
     moved: countMoves(all),
