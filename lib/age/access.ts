@@ -27,20 +27,64 @@ export async function decryptAccess(
   unlock: Unlock,
   name = "age file",
 ): Promise<RandomAccess> {
-  return await openedAccess(file, await readHeader(file, unlock, name), name);
+  return await proven(await decryptRanges(file, unlock, name));
+}
+
+/**
+ * `decryptAccess` for who knows what stands where, and proves what was read by its hash: the end of the file
+ * is not looked at. So it takes one request to open, and a file that lost its end still gives all the rest.
+ */
+export async function decryptRanges(
+  file: RandomAccess,
+  unlock: Unlock,
+  name = "age file",
+): Promise<RandomAccess> {
+  const start = new StartKept(file);
+  return await accessOf(start, await readHeader(start, unlock, name), name);
 }
 
 /** `decryptAccess` for who knows the file key, as the box does that is about to store the file. */
 export async function openedAccess(
   file: RandomAccess,
-  { fileKey, headerSize }: OpenedHeader,
+  header: OpenedHeader,
   name = "age file",
+): Promise<RandomAccess> {
+  return await proven(await accessOf(file, header, name));
+}
+
+async function accessOf(
+  file: RandomAccess,
+  { fileKey, headerSize }: OpenedHeader,
+  name: string,
 ): Promise<RandomAccess> {
   const size = plainSize(file.size - headerSize, name);
   const key = await PayloadKey.derive(fileKey, await readExactly(file, headerSize, NONCE_SIZE, name), name);
-  const access = new DecryptedAccess(file, headerSize, key, size);
-  await access.readAt(size, 0);
+  return new DecryptedAccess(file, headerSize, key, size);
+}
+
+/** Reads the last chunk. */
+async function proven(access: RandomAccess): Promise<RandomAccess> {
+  await access.readAt(access.size, 0);
   return access;
+}
+
+/** Keeps what was read at the start of a file: the nonce stands right behind the header. */
+class StartKept implements RandomAccess {
+  readonly size: number;
+  readonly #file: RandomAccess;
+  #start: Bytes = new Uint8Array(0);
+
+  constructor(file: RandomAccess) {
+    this.size = file.size;
+    this.#file = file;
+  }
+
+  async readAt(offset: number, length: number, into?: Bytes): Promise<Bytes> {
+    if (offset + length <= this.#start.length) return this.#start.slice(offset, offset + length);
+    const bytes = await this.#file.readAt(offset, length, into);
+    if (offset === 0 && into === undefined) this.#start = bytes.slice();
+    return bytes;
+  }
 }
 
 class DecryptedAccess implements RandomAccess {

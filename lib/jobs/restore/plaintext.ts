@@ -1,6 +1,6 @@
 /** The plaintext of a stored object, whichever tool encrypted it. */
 
-import { decryptAccess } from "../../age/access.ts";
+import { decryptRanges } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
 import type { Place } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -25,10 +25,11 @@ export function cipherOf(place: Place): Cipher {
 }
 
 /**
- * Opens the plaintext of an object.
+ * Opens the plaintext of an object, for who proves by its hash what he reads: the end of an age file is not
+ * looked at, so that a volume that lost it still gives the files before it.
  *
  * @param object its bytes in the store
- * @throws ColdframeError `key-wrong`, `key-missing`; as `decryptAccess`
+ * @throws ColdframeError `key-wrong`, `key-missing`; as `decryptRanges`
  */
 export async function openPlaintext(
   object: RandomAccess,
@@ -39,7 +40,7 @@ export async function openPlaintext(
     case "none":
       return object;
     case "age":
-      return await decryptAccess(object, await keys.unlock(), place.key);
+      return await decryptRanges(object, await keys.unlock(), place.key);
     case "lomob":
       return await openLomobImage(object, await (keys.masterKey ?? noMasterKey)(), place.key);
   }
