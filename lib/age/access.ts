@@ -1,10 +1,13 @@
 /** One photo out of a stored volume: reading any range of an age file, by the chunks that hold it. */
 
 import { type Bytes, release } from "../bytes.ts";
-import { ColdframeError } from "../errors.ts";
+import { ColdframeError, hasCode } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 import { type OpenedHeader, readHeader, type Unlock } from "./header.ts";
 import { CHUNK_SIZE, type CipherRange, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
+
+/** Told of a file that is not whole. */
+export type Rescue = (damage: ColdframeError) => void;
 
 /** A decrypted chunk, kept for small reads that follow each other. */
 interface Kept {
@@ -19,6 +22,8 @@ interface Kept {
  *
  * @param file the age file
  * @param name what errors shall call it
+ * @param rescue for who proves by its hash what he reads, and so can use what a file that lost its end still
+ *   holds: told of that instead of an error
  * @throws ColdframeError as `openHeader` does, and `damaged` for a file that was cut or added to; reads
  *   throw `damaged` for changed chunks, and RangeError for a range that is not inside
  */
@@ -26,21 +31,17 @@ export async function decryptAccess(
   file: RandomAccess,
   unlock: Unlock,
   name = "age file",
-): Promise<RandomAccess> {
-  return await proven(await decryptRanges(file, unlock, name));
-}
-
-/**
- * `decryptAccess` for who knows what stands where, and proves what was read by its hash: the end of the file
- * is not looked at. So it takes one request to open, and a file that lost its end still gives all the rest.
- */
-export async function decryptRanges(
-  file: RandomAccess,
-  unlock: Unlock,
-  name = "age file",
+  rescue?: Rescue,
 ): Promise<RandomAccess> {
   const start = new StartKept(file);
-  return await accessOf(start, await readHeader(start, unlock, name), name);
+  const access = await accessOf(start, await readHeader(start, unlock, name), name);
+  try {
+    await proveEnd(access);
+  } catch (error) {
+    if (rescue === undefined || !hasCode(error, "damaged")) throw error;
+    rescue(error);
+  }
+  return access;
 }
 
 /** `decryptAccess` for who knows the file key, as the box does that is about to store the file. */
@@ -49,7 +50,9 @@ export async function openedAccess(
   header: OpenedHeader,
   name = "age file",
 ): Promise<RandomAccess> {
-  return await proven(await accessOf(file, header, name));
+  const access = await accessOf(file, header, name);
+  await proveEnd(access);
+  return access;
 }
 
 async function accessOf(
@@ -62,10 +65,9 @@ async function accessOf(
   return new DecryptedAccess(file, headerSize, key, size);
 }
 
-/** Reads the last chunk. */
-async function proven(access: RandomAccess): Promise<RandomAccess> {
+/** An empty range takes the chunk that it stands in. */
+async function proveEnd(access: RandomAccess): Promise<void> {
   await access.readAt(access.size, 0);
-  return access;
 }
 
 /** Keeps what was read at the start of a file: the nonce stands right behind the header. */

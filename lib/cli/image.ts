@@ -52,6 +52,7 @@ export async function withImage<T>(
     identities: unlockWith(identity, ask),
     passphrase: async () => ({ passphrase: await passphraseOf(path, ask) }),
   });
+  if (image.damage !== undefined) warn(terminal, image.damage.message);
   try {
     return await body(image);
   } finally {

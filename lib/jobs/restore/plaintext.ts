@@ -1,6 +1,6 @@
 /** The plaintext of a stored object, whichever tool encrypted it. */
 
-import { decryptRanges } from "../../age/access.ts";
+import { decryptAccess, type Rescue } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
 import type { Place } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -25,22 +25,23 @@ export function cipherOf(place: Place): Cipher {
 }
 
 /**
- * Opens the plaintext of an object, for who proves by its hash what he reads: the end of an age file is not
- * looked at, so that a volume that lost it still gives the files before it.
+ * Opens the plaintext of an object.
  *
  * @param object its bytes in the store
- * @throws ColdframeError `key-wrong`, `key-missing`; as `decryptRanges`
+ * @param rescue as for `decryptAccess`
+ * @throws ColdframeError `key-wrong`, `key-missing`; as `decryptAccess`
  */
 export async function openPlaintext(
   object: RandomAccess,
   place: Place,
   keys: PlaintextKeys,
+  rescue?: Rescue,
 ): Promise<RandomAccess> {
   switch (cipherOf(place)) {
     case "none":
       return object;
     case "age":
-      return await decryptRanges(object, await keys.unlock(), place.key);
+      return await decryptAccess(object, await keys.unlock(), place.key, rescue);
     case "lomob":
       return await openLomobImage(object, await (keys.masterKey ?? noMasterKey)(), place.key);
   }
