@@ -9,7 +9,7 @@ import { lstatSync, readdirSync, readFileSync, type Stats } from "node:fs";
 import { describe, type FoundFile } from "./found.ts";
 import { IGNORE_FILE, type IgnoreRules } from "./ignore.ts";
 import { Looker, lookNow } from "./look.ts";
-import { byPath } from "./order.ts";
+import { byPath } from "../order.ts";
 import { Pace } from "./pace.ts";
 import { isAbsent, reasonOf } from "./reason.ts";
 import type { WalkReport } from "./report.ts";
