@@ -47,7 +47,7 @@ const SCHEMA = [
 
 const FOLDER = "listing-";
 /** Rows of one transaction, and of one page. */
-const BATCH = 2_000;
+const BATCH = 500;
 
 /** A listing on the disk. */
 export class Listing {
@@ -78,16 +78,14 @@ export class Listing {
   }
 
   /**
-   * Takes in a whole listing.
+   * Takes in a whole listing. An object that is given again counts once.
    *
    * @returns how many objects there are
    * @throws what the listing throws: half of one counts for nothing
    */
   async take(objects: AsyncIterable<ListedObject>, onBatch: (count: number) => void): Promise<number> {
     let batch: [string, number][] = [];
-    let total = 0;
     const flush = async () => {
-      total += batch.length;
       onBatch(batch.length);
       await this.#db.write([{
         sql: "INSERT OR REPLACE INTO listed SELECT value ->> 0, value ->> 1 FROM json_each(?)",
@@ -100,7 +98,7 @@ export class Listing {
       if (batch.length >= BATCH) await flush();
     }
     if (batch.length > 0) await flush();
-    return total;
+    return await this.#db.first("SELECT count(*) AS n FROM listed", [], (row) => row.int("n")) ?? 0;
   }
 
   /** The sizes of those of these objects that are there. */

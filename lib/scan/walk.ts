@@ -10,7 +10,7 @@ import { describe, type FoundFile } from "./found.ts";
 import { IGNORE_FILE, type IgnoreRules } from "./ignore.ts";
 import { Looker, lookNow } from "./look.ts";
 import { byPath } from "./order.ts";
-import { Pace } from "./pace.ts";
+import { Pace } from "../pace.ts";
 import { isAbsent, reasonOf } from "./reason.ts";
 import type { WalkReport } from "./report.ts";
 import { missing } from "./source.ts";

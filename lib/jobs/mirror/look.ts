@@ -1,7 +1,7 @@
 /** What a mirror's store really holds, beside what the catalog says. */
 
 import type { Listing } from "../../catalog/listing.ts";
-import { mirroredPages, noteMissing } from "../../catalog/mirrors.ts";
+import { noteMissing, storedSizes } from "../../catalog/mirrors.ts";
 import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
 import type { Session } from "../session.ts";
@@ -44,13 +44,11 @@ async function compare(
 ): Promise<MirrorLook> {
   const lost: LostObject[] = [];
   let known = 0;
-  for await (const page of mirroredPages(session.db, store.url)) {
+  for await (const page of storedSizes(session.db, store.url)) {
     session.signal.throwIfAborted();
     const sizes = await listing.sizes(page.map(({ key }) => key));
     known += sizes.size;
-    const gone = page.filter((object) =>
-      object.missing === undefined && sizes.get(object.key) !== object.size
-    );
+    const gone = page.filter(({ key, size, isMissing }) => !isMissing && sizes.get(key) !== size);
     for (const { path, key } of gone) {
       lost.push({ path, key, what: sizes.has(key) ? "replaced" : "removed" });
     }
