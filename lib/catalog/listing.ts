@@ -47,7 +47,7 @@ const SCHEMA = [
 
 const FOLDER = "listing-";
 /** Rows of one transaction, and of one page. */
-const BATCH = 500;
+const BATCH = 250;
 
 /** A listing on the disk. */
 export class Listing {
@@ -109,6 +109,33 @@ export class Listing {
       (row) => [row.text("key"), row.int("size")] as const,
     );
     return new Map(rows);
+  }
+
+  /**
+   * Compares objects with the listing.
+   *
+   * @returns how many of them are there, and those that have another size than they should, or none
+   */
+  async compare<T extends ListedObject>(
+    objects: readonly T[],
+  ): Promise<{ there: number; differing: { object: T; found: number | undefined }[] }> {
+    const wanted = JSON.stringify(objects.map(({ key, size }) => [key, size]));
+    const from = "FROM json_each(?) w LEFT JOIN listed l ON l.key = w.value ->> 0";
+    const [there, differing] = await Promise.all([
+      this.#db.first(`SELECT count(l.key) AS n ${from}`, [wanted], (row) => row.int("n")),
+      this.#db.all(
+        `SELECT w.key AS at, l.size AS size ${from} WHERE l.size IS NOT w.value ->> 1`,
+        [wanted],
+        (row) => ({ at: row.int("at"), found: row.optionalInt("size") }),
+      ),
+    ]);
+    return {
+      there: there ?? 0,
+      differing: differing.flatMap(({ at, found }) => {
+        const object = objects[at];
+        return object === undefined ? [] : [{ object, found }];
+      }),
+    };
   }
 
   /** Takes in what an index says. Of several versions of a path, the latest stays. */

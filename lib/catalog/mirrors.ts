@@ -86,7 +86,7 @@ export function foldedKey(key: string): string {
 }
 
 /** Rows read at once: what a run holds of a mirror of any size. */
-const PAGE = 500;
+const PAGE = 250;
 
 /** Every object of a mirror that was ever stored, by key (in the order of its UTF-8 bytes), page by page. */
 export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
@@ -115,7 +115,13 @@ export interface StoredSize {
   readonly isMissing: boolean;
 }
 
-const SIZE_COLUMNS = { id: "m.id", key: "m.key", path: "m.path", size: "m.size", missing: "m.missing IS NOT NULL" };
+const SIZE_COLUMNS = {
+  id: "m.id",
+  key: "m.key",
+  path: "m.path",
+  size: "m.size",
+  missing: "m.missing IS NOT NULL",
+};
 
 /** As `mirroredPages`, in a fraction of the time and memory. */
 export async function* storedSizes(db: Database, store: string): AsyncGenerator<StoredSize[]> {

@@ -25,7 +25,7 @@ export interface WalkOptions {
 }
 
 /** Files in a batch, at most, unless told otherwise. */
-const BATCH = 1000;
+const BATCH = 250;
 /** Files looked at together, at most. */
 const RUN = 256;
 /** Bytes of an ignore file, at most; a larger one is no ignore file. */

@@ -46,13 +46,19 @@ async function compare(
   let known = 0;
   for await (const page of storedSizes(session.db, store.url)) {
     session.signal.throwIfAborted();
-    const sizes = await listing.sizes(page.map(({ key }) => key));
-    known += sizes.size;
-    const gone = page.filter(({ key, size, isMissing }) => !isMissing && sizes.get(key) !== size);
-    for (const { path, key } of gone) {
-      lost.push({ path, key, what: sizes.has(key) ? "replaced" : "removed" });
+    const { there, differing } = await listing.compare(page);
+    known += there;
+    const gone = differing.filter(({ object }) => !object.isMissing);
+    for (const { object: { path, key }, found } of gone) {
+      lost.push({ path, key, what: found === undefined ? "removed" : "replaced" });
     }
-    if (note && gone.length > 0) await noteMissing(session.db, gone.map(({ id }) => id), session.now());
+    if (note && gone.length > 0) {
+      await noteMissing(
+        session.db,
+        gone.map(({ object }) => object.id),
+        session.now(),
+      );
+    }
   }
   return { lost, foreign: listed - known };
 }
