@@ -29,15 +29,19 @@ export function objectAccess(store: Store, key: string, size: number): RandomAcc
     async readAt(offset, length, into) {
       const out = into?.subarray(0, length) ?? new Uint8Array(length);
       let at = 0;
-      for await (const chunk of store.read(key, { offset, length })) {
+      for await (const chunk of store.read(key, { offset, length, into: out })) {
         if (at + chunk.length > length) throw tooLong(key, length);
-        out.set(chunk, at);
+        if (chunk.buffer !== out.buffer) takeOver(chunk, out, at);
         at += chunk.length;
-        if (chunk.length === chunk.buffer.byteLength) release(chunk);
       }
       return out.subarray(0, at);
     },
   };
+}
+
+function takeOver(chunk: Bytes, out: Bytes, at: number): void {
+  out.set(chunk, at);
+  if (chunk.length === chunk.buffer.byteLength) release(chunk);
 }
 
 function tooLong(key: string, length: number): StoreError {
