@@ -1,7 +1,7 @@
 /** An object in a store as bytes that can be read anywhere. */
 
 import { CHUNK_SIZE } from "../../age/payload.ts";
-import { type Bytes, release } from "../../bytes.ts";
+import { type Bytes, release, SpareBuffers } from "../../bytes.ts";
 import { StoreError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { RandomAccess } from "../../types.ts";
@@ -64,8 +64,9 @@ async function inMemory(object: RandomAccess): Promise<RandomAccess> {
 
 /** What all readers of this process may hold. */
 const shared = new Budget(MEMORY);
+const buffers = new SpareBuffers(PIECE, MEMORY / PIECE);
 
-/** A piece on its way; `into` is the memory that was made for it. */
+/** A piece on its way; `into` is the memory that was taken for it. */
 interface Piece {
   readonly bytes: Bytes;
   readonly into: Bytes;
@@ -73,7 +74,7 @@ interface Piece {
 
 /**
  * A range as a stream, with the next pieces on their way while one is used. A piece is valid until the next
- * is asked for: its memory is given back at once, since a garbage collector would let much of it pile up.
+ * is asked for: then its memory is used again.
  */
 export async function* readAhead(
   access: RandomAccess,
@@ -112,22 +113,17 @@ export async function* readAhead(
 
 async function readPiece(access: RandomAccess, offset: number, length: number): Promise<Piece> {
   await shared.take(PIECE);
-  const into = new Uint8Array(roomFor(offset, length));
+  const into = buffers.take(); // has room for all the chunks that hold the range: pieces end where chunks do
   try {
     return { bytes: await access.readAt(offset, length, into), into };
   } catch (error) {
-    dispose(into);
+    release(into); // what failed may still write there
+    shared.give(PIECE);
     throw error;
   }
 }
 
-/** Bytes of the chunks that hold a range: what decrypting it in place takes. */
-function roomFor(offset: number, length: number): number {
-  const first = Math.floor(offset / CHUNK_SIZE);
-  return (Math.ceil((offset + length) / CHUNK_SIZE) - first) * CHUNK_SIZE;
-}
-
 function dispose(into: Bytes): void {
-  release(into);
+  buffers.give(into);
   shared.give(PIECE);
 }
