@@ -30,15 +30,17 @@ export function objectAccess(store: Store, key: string, size: number): RandomAcc
       const out = into?.subarray(0, length) ?? new Uint8Array(length);
       let at = 0;
       for await (const chunk of store.read(key, { offset, length, into: out })) {
-        if (at + chunk.length > length) throw tooLong(key, length);
+        const end = at + chunk.length;
+        if (end > length) throw tooLong(key, length);
         if (chunk.buffer !== out.buffer) takeOver(chunk, out, at);
-        at += chunk.length;
+        at = end;
       }
       return out.subarray(0, at);
     },
   };
 }
 
+/** Copies a piece, whose memory goes back at once. */
 function takeOver(chunk: Bytes, out: Bytes, at: number): void {
   out.set(chunk, at);
   if (chunk.length === chunk.buffer.byteLength) release(chunk);
