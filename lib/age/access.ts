@@ -1,10 +1,21 @@
 /** One photo out of a stored volume: reading any range of an age file, by the chunks that hold it. */
 
-import { type Bytes, release } from "../bytes.ts";
+import { type Bytes, release, SpareBuffers } from "../bytes.ts";
 import { ColdframeError, hasCode } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 import { type OpenedHeader, readHeader, type Unlock } from "./header.ts";
-import { CHUNK_SIZE, type CipherRange, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
+import {
+  CHUNK_SIZE,
+  type CipherRange,
+  cipherRange,
+  NONCE_SIZE,
+  PayloadKey,
+  plainSize,
+  SEALED_CHUNK_SIZE,
+} from "./payload.ts";
+
+/** For ciphertext that is read in runs of 64 chunks, a few at a time, as a restore does. */
+const rooms = new SpareBuffers(64 * SEALED_CHUNK_SIZE, 3);
 
 /** Told of a file that is not whole. */
 export type Rescue = (damage: ColdframeError) => void;
@@ -121,13 +132,18 @@ class DecryptedAccess implements RandomAccess {
 
   /** Fetches and opens chunks; their ciphertext does not stay in memory. */
   async #open(range: CipherRange, into: Bytes | undefined): Promise<Bytes> {
-    const room = new Uint8Array(range.length);
+    const isLong = range.length > rooms.size / 2 && range.length <= rooms.size;
+    const room = isLong ? rooms.take() : new Uint8Array(range.length);
     try {
       const at = this.#payloadAt + range.offset;
       const sealed = await readExactly(this.#file, at, range.length, this.#key.name, room);
-      return await this.#key.decryptChunks(range.firstChunk, sealed, range.last, into);
-    } finally {
-      release(room);
+      const plain = await this.#key.decryptChunks(range.firstChunk, sealed, range.last, into);
+      if (isLong) rooms.give(room);
+      else release(room);
+      return plain;
+    } catch (error) {
+      release(room); // what failed may still write there
+      throw error;
     }
   }
 }
