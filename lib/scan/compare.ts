@@ -32,7 +32,7 @@ export type Comparison<K extends KnownFile = KnownFile> =
   | { readonly kind: "unknown"; readonly known: K };
 
 /** Comparisons given together, about. */
-const BATCH = 1000;
+const BATCH = 250;
 
 /**
  * Merges what is known with what is found, path by path.
