@@ -67,9 +67,8 @@ export async function sealFiles(
   mentions: Mentions,
 ): Promise<SealOutcome> {
   const store = await session.cold();
-  collectGarbage(); // of planning, which has laid out several volumes
+  collectGarbage(); // of planning, and of the volume before
   const volume = await planNewVolume(session, store, files, mentions);
-  collectGarbage();
   return await sealPlanned(session, volume);
 }
 
@@ -86,10 +85,9 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
     throw new ColdframeError("catalog", `the planned volume ${volume.name} has lost its upload`);
   }
   const reader = new VolumeReader(...await builtFromCatalog(session, volume));
-  collectGarbage();
+  collectGarbage(); // of two layouts, before the buffers are taken
   try {
     const sent = await sendVolume(session, store, upload, reader, volume);
-    collectGarbage();
     await storeManifest(session, store, volume, reader.built.listing);
     await markStored(session.db, volume.id, sent.checksum, session.now());
     return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };
