@@ -28,7 +28,7 @@ import type { Amount, MirrorPlan, MirrorReport } from "./plan.ts";
 const BATCH_FILES = 64;
 const BATCH_BYTES = 64 * 1024 * 1024;
 /** After so many files their index is written, so that a run that never ends leaves most of them named. */
-const INDEX_AFTER = 20_000;
+const INDEX_AFTER = 5_000;
 
 /**
  * Brings a mirror up to date, as far as its limits allow.
