@@ -146,7 +146,8 @@ class RetryingStore extends ForwardingStore {
     const length = (range?.length ?? await this.#sizeOf(key)) - done;
     if (length < 0) throw new StoreError("damaged", `${key} changed while it was being read`);
     if (length === 0) return [];
-    return this.inner.read(key, { offset: (range?.offset ?? 0) + done, length });
+    const into = range?.into?.subarray(done);
+    return this.inner.read(key, { offset: (range?.offset ?? 0) + done, length, ...(into && { into }) });
   }
 
   async #sizeOf(key: string): Promise<number> {

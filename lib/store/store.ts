@@ -55,6 +55,8 @@ export interface ObjectInfo {
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
+  /** Memory of `length` bytes that the store may read into; its pieces then are this memory, in order. */
+  readonly into?: Bytes;
 }
 
 /** How to write an object. */

@@ -201,6 +201,18 @@ test("a range that broke goes on within its range", () =>
     ]);
   }));
 
+test("a range that broke goes on in the memory of its reader, after what is there", () =>
+  withStore(async (file) => {
+    const body = pseudoRandom(5000);
+    await file.put("staged/a", body, { kind: "staged" });
+    const store = new BreakingReads(file, [10]);
+    const into = new Uint8Array(50);
+    for await (
+      const piece of retrying(store, recorded().options).read("staged/a", { offset: 100, length: 50, into })
+    ) assert.equal(piece.buffer, into.buffer);
+    assert.ok(equal(into, body.subarray(100, 150)));
+  }));
+
 test("a read may break more often than there are attempts, as long as it moves", () =>
   withStore(async (file) => {
     const body = pseudoRandom(100);
