@@ -10,6 +10,7 @@ import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
 import { isWithin } from "../../home/config-mirrors.ts";
 import { makeFolder } from "../../files.ts";
+import { collectGarbage } from "../../garbage.ts";
 import { localFolder } from "../../store/open.ts";
 import { rateLimited, RateLimiter } from "../../store/rate.ts";
 import type { Store } from "../../store/store.ts";
@@ -102,7 +103,9 @@ class Mirroring {
 
   async #bringUpToDate(sources: readonly Scanned[], store: Store, listing: Listing): Promise<MirrorReport> {
     const { name, encrypted, dryRun } = this.#plan;
+    collectGarbage(); // of the scan, as below of the listing: each step adds to what the last one left
     const look = await lookAtStore(this.#session, store, listing, !dryRun);
+    collectGarbage();
     const { wanted, missing, untold } = await this.#count(sources, store);
     const copier = this.#copier(store, listing);
     if (dryRun) this.#left = missing;
