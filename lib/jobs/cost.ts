@@ -3,7 +3,7 @@
 import { payloadSize } from "../age/payload.ts";
 import { contentsToKeep, snapshotsByStore, stagedByStore, unfinishedByStore } from "../catalog/cost.ts";
 import { listVolumes, type Volume } from "../catalog/volumes.ts";
-import { NO_MENTIONS, unlisted, waitingFiles } from "../catalog/waiting.ts";
+import { NO_MENTIONS } from "../catalog/waiting.ts";
 import { type Advice, adviseVolumeSize, GETS_FOR_A_PHOTO } from "../cost/advice.ts";
 import { compareLayouts, type Comparison } from "../cost/compare.ts";
 import { Money } from "../cost/money.ts";
@@ -21,7 +21,7 @@ import {
 import { partSizeFor, USUAL_PART } from "../store/s3/upload.ts";
 import { pricesOf, type PriceSource, tariffOf } from "./cost-tariff.ts";
 import type { Session } from "./session.ts";
-import { planWaiting } from "./sync.ts";
+import { planAll } from "./planning.ts";
 import { measureVolume } from "./volume.ts";
 
 /** What to price. */
@@ -319,10 +319,8 @@ async function sealCost(
   volumeClass: ClassPrices,
   { cold, volumeSize }: CostOptions,
 ): Promise<SealCost> {
-  const { db, home, archive } = session;
-  const waiting = await waitingFiles(db, home.box);
-  const mentions = await unlisted(db, home.box);
-  const { full, rest } = planWaiting(session, waiting, mentions, volumeSize);
+  const { home, archive } = session;
+  const { full, rest, mentions } = await planAll(session, volumeSize);
   const plan = rest.length === 0 ? full : [...full, rest];
   const draft = { archive: archive.archive, box: home.box, created: session.now(), udf: home.config.udf };
   const sizes = plan.map((files, i) =>
@@ -332,7 +330,7 @@ async function sealCost(
   return {
     pricesOf: prices.date,
     store: cold,
-    files: new Set(waiting.map(({ content }) => content)).size,
+    files: new Set(plan.flat().map(({ content }) => content)).size,
     volumes: sizes.length,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     requests: requestCost(prices, volumeClass, sending(sizes)),

@@ -9,8 +9,8 @@ import { lstatSync, readdirSync, readFileSync, type Stats } from "node:fs";
 import { describe, type FoundFile } from "./found.ts";
 import { IGNORE_FILE, type IgnoreRules } from "./ignore.ts";
 import { Looker, lookNow } from "./look.ts";
-import { byPath } from "./order.ts";
-import { Pace } from "./pace.ts";
+import { byPath } from "../order.ts";
+import { Pace } from "../pace.ts";
 import { isAbsent, reasonOf } from "./reason.ts";
 import type { WalkReport } from "./report.ts";
 import { missing } from "./source.ts";
@@ -25,7 +25,7 @@ export interface WalkOptions {
 }
 
 /** Files in a batch, at most, unless told otherwise. */
-const BATCH = 1000;
+const BATCH = 250;
 /** Files looked at together, at most. */
 const RUN = 256;
 /** Bytes of an ignore file, at most; a larger one is no ignore file. */

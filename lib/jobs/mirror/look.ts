@@ -1,7 +1,7 @@
 /** What a mirror's store really holds, beside what the catalog says. */
 
 import type { Listing } from "../../catalog/listing.ts";
-import { mirroredPages, noteMissing } from "../../catalog/mirrors.ts";
+import { noteMissing, storedSizes } from "../../catalog/mirrors.ts";
 import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
 import type { Session } from "../session.ts";
@@ -44,17 +44,21 @@ async function compare(
 ): Promise<MirrorLook> {
   const lost: LostObject[] = [];
   let known = 0;
-  for await (const page of mirroredPages(session.db, store.url)) {
+  for await (const page of storedSizes(session.db, store.url)) {
     session.signal.throwIfAborted();
-    const sizes = await listing.sizes(page.map(({ key }) => key));
-    known += sizes.size;
-    const gone = page.filter((object) =>
-      object.missing === undefined && sizes.get(object.key) !== object.size
-    );
-    for (const { path, key } of gone) {
-      lost.push({ path, key, what: sizes.has(key) ? "replaced" : "removed" });
+    const { there, differing } = await listing.compare(page);
+    known += there;
+    const gone = differing.filter(({ object }) => !object.isMissing);
+    for (const { object: { path, key }, found } of gone) {
+      lost.push({ path, key, what: found === undefined ? "removed" : "replaced" });
     }
-    if (note && gone.length > 0) await noteMissing(session.db, gone.map(({ id }) => id), session.now());
+    if (note && gone.length > 0) {
+      await noteMissing(
+        session.db,
+        gone.map(({ object }) => object.id),
+        session.now(),
+      );
+    }
   }
   return { lost, foreign: listed - known };
 }

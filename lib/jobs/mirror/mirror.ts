@@ -103,11 +103,12 @@ class Mirroring {
   async #bringUpToDate(sources: readonly Scanned[], store: Store, listing: Listing): Promise<MirrorReport> {
     const { name, encrypted, dryRun } = this.#plan;
     const look = await lookAtStore(this.#session, store, listing, !dryRun);
-    const { wanted, missing } = await this.#count(sources, store);
+    const { wanted, missing, untold } = await this.#count(sources, store);
     const copier = this.#copier(store, listing);
     if (dryRun) this.#left = missing;
     else {
-      await this.#copyAll(sources, store, copier, missing);
+      if (missing.files > 0 || untold) await this.#copyAll(sources, store, copier, missing);
+      if (this.#left.files === 0) await copier.giveUpStale();
       await writeIndexes(this.#session, store, encrypted);
     }
     return {
@@ -189,15 +190,20 @@ class Mirroring {
 
   #meter: Meter | undefined;
 
-  async #count(sources: readonly Scanned[], store: Store): Promise<{ wanted: Amount; missing: Amount }> {
+  async #count(
+    sources: readonly Scanned[],
+    store: Store,
+  ): Promise<{ wanted: Amount; missing: Amount; untold: boolean }> {
     const [wanted, missing] = [{ files: 0, bytes: 0 }, { files: 0, bytes: 0 }];
+    let untold = false;
     for await (const page of this.#pages(sources, store)) {
       for (const file of page) {
         add(wanted, file);
         if (file.object === undefined) add(missing, file);
+        else if (!file.told) untold = true;
       }
     }
-    return { wanted, missing };
+    return { wanted, missing, untold };
   }
 
   /** The files of all sources that belong into the mirror. */
@@ -236,7 +242,6 @@ class Mirroring {
     } finally {
       this.#meter.done();
     }
-    if (this.#left.files === 0) await copier.giveUpStale();
   }
 
   /** The files of a batch that this run may still copy; the others are left to the next. */

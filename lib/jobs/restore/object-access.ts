@@ -14,9 +14,9 @@ const AHEAD = 3;
 /** Plaintext in memory, of all readers together; its ciphertext may be there as well. */
 const MEMORY = 3 * PIECE;
 
-/** What opening an object takes: its header, its nonce, and its last chunk, which proves its size. */
-export const OPENING_REQUESTS = 3;
-export const OPENING_BYTES = 8 * 1024 + CHUNK_SIZE + 32;
+/** What opening an object takes: its header, with the nonce behind it, and its last chunk, which proves its size. */
+export const OPENING_REQUESTS = 2;
+export const OPENING_BYTES = 8 * 1024 + CHUNK_SIZE + 16;
 
 /**
  * Reads an object by range.
