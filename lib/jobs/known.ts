@@ -5,7 +5,7 @@ import { knownText, type KnownVersion, knownVersions } from "../catalog/versions
 import type { KnownFiles } from "../scan/compare.ts";
 
 /** Files compared as one text: each stretch is one query, and one changed file has all of its rows read. */
-export const STRETCH = 2_000;
+export const STRETCH = 1_000;
 
 /** The current versions of a source. */
 export function knownFiles(db: Database, source: number): KnownFiles<KnownVersion> {
