@@ -9,17 +9,18 @@ import {
   createReadStream,
   fchmodSync,
   linkSync,
+  lstatSync,
   openSync,
   renameSync,
   rmSync,
   type Stats,
+  unlinkSync,
   utimesSync,
   writeSync,
 } from "node:fs";
 import {
   type FileHandle,
   link,
-  lstat,
   lutimes,
   mkdir,
   open,
@@ -76,7 +77,7 @@ export class Target {
    */
   async standing(file: WantedFile, hash?: () => Promise<string>): Promise<"nothing" | "same"> {
     const path = this.#locate(file.path);
-    const found = await lookAt(path);
+    const found = lookAt(path);
     if (found === undefined) return "nothing";
     if (found.isFile() && found.size === file.size) {
       if (await hashOf(path) === (file.sha256 ?? await hash?.())) return "same";
@@ -126,8 +127,9 @@ export class Target {
     try {
       writeWhole(temporary, file, bytes);
       this.#publishSync(temporary, path);
-    } finally {
+    } catch (error) {
       rmSync(temporary, { force: true });
+      throw error;
     }
   }
 
@@ -137,8 +139,9 @@ export class Target {
       linkSync(temporary, path); // as `RestoredFile` does
     } catch (error) {
       if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
-      renameSync(temporary, path);
+      return renameSync(temporary, path);
     }
+    unlinkSync(temporary);
   }
 
   /**
@@ -208,7 +211,7 @@ export class Target {
       await mkdir(path, { mode: 0o755 });
       return true;
     } catch (error) {
-      const found = await lookAt(path);
+      const found = lookAt(path);
       if (found?.isDirectory() === true) return false;
       throw found === undefined ? error : inTheWay(path, found.isSymbolicLink(), error);
     }
@@ -334,12 +337,12 @@ function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array
   utimesSync(path, mtime / 1000, mtime / 1000); // by its path: Deno's futimes loses a ms of every other time
 }
 
-/** What stands at a path itself, links not followed; undefined for nothing. */
-async function lookAt(path: string): Promise<Stats | undefined> {
+/** What stands at a path itself, links not followed; undefined for nothing. Synchronous, as `place` is. */
+function lookAt(path: string): Stats | undefined {
   try {
-    return await lstat(path);
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    if (systemCode(error) === "ENOTDIR") return undefined;
     throw targetError(error, path);
   }
 }
