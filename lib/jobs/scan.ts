@@ -14,10 +14,10 @@ import { isAtRest } from "../scan/rest.ts";
 import { WalkReport } from "../scan/report.ts";
 import { type ResolvedSource, resolveSource } from "../scan/source.ts";
 import { walk } from "../scan/walk.ts";
+import { knownFiles, STRETCH } from "./known.ts";
 import type { Meter } from "./report.ts";
 import { NONE_SPOILT, noteSpoilt, Spoilt, type SpoiltFiles } from "./spoilt.ts";
 import type { Session } from "./session.ts";
-import { knownFiles, STRETCH } from "./known.ts";
 import { RESERVED_NAMES } from "./volume.ts";
 
 /** What a scan of one source found. */
