@@ -4,7 +4,7 @@ import { payloadSize } from "../age/payload.ts";
 import { contentsToKeep, snapshotsByStore, stagedByStore, unfinishedByStore } from "../catalog/cost.ts";
 import { listVolumes, type Volume } from "../catalog/volumes.ts";
 import { NO_MENTIONS } from "../catalog/waiting.ts";
-import { type Advice, adviseVolumeSize, GETS_FOR_A_PHOTO } from "../cost/advice.ts";
+import { type Advice, adviseVolumeSize } from "../cost/advice.ts";
 import { compareLayouts, type Comparison } from "../cost/compare.ts";
 import { Money } from "../cost/money.ts";
 import type { ClassPrices, Prices } from "../cost/prices.ts";
@@ -20,8 +20,9 @@ import {
 } from "../cost/storage.ts";
 import { partSizeFor, USUAL_PART } from "../store/s3/upload.ts";
 import { pricesOf, type PriceSource, tariffOf } from "./cost-tariff.ts";
-import type { Session } from "./session.ts";
 import { planAll } from "./planning.ts";
+import { OPENING_REQUESTS, PIECE } from "./restore/object-access.ts";
+import type { Session } from "./session.ts";
 import { measureVolume } from "./volume.ts";
 
 /** What to price. */
@@ -121,10 +122,11 @@ export interface CostReport {
 export const THAWED_DAYS = 7;
 
 const DAY = 86_400_000;
-/** Restores read in pieces of this size. */
-const PIECE = 4 * 1024 * 1024;
 /** The header of a post-quantum recipient, the longest there is. */
 const HEADER_SIZE = 1_643;
+/** What opens a volume, and the range of the photo. */
+const GETS_FOR_A_PHOTO = OPENING_REQUESTS + 1;
+
 /** What the advice takes for a photo where there is none yet, in bytes. */
 const USUAL_PHOTO = 3_000_000;
 
@@ -152,6 +154,7 @@ export async function costOf(session: Session, options: CostOptions): Promise<Co
     years,
     photosPerYear,
     photoSize: average,
+    photoGets: GETS_FOR_A_PHOTO,
     days: THAWED_DAYS,
     partRequests,
   });

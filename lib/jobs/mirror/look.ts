@@ -14,6 +14,9 @@ export interface MirrorLook {
   readonly foreign: number;
 }
 
+/** What a look needs of a session. */
+type Looking = Pick<Session, "db" | "now" | "report" | "signal">;
+
 /**
  * Lists a mirror's store, whole, and compares. What is gone or was replaced counts as missing from now on, so
  * that it is sent again.
@@ -22,7 +25,7 @@ export interface MirrorLook {
  * @throws StoreError when the listing fails at any point: it is not taken for an empty store
  */
 export async function lookAtStore(
-  session: Session,
+  session: Looking,
   store: Store,
   listing: Listing,
   note: boolean,
@@ -37,7 +40,7 @@ export async function lookAtStore(
 }
 
 async function compare(
-  session: Session,
+  session: Looking,
   store: Store,
   listing: Listing,
   { listed, note }: { listed: number; note: boolean },

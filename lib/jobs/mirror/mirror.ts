@@ -10,6 +10,7 @@ import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
 import { isWithin } from "../../home/config-mirrors.ts";
 import { makeFolder } from "../../files.ts";
+import { collectGarbage } from "../../garbage.ts";
 import { localFolder } from "../../store/open.ts";
 import { rateLimited, RateLimiter } from "../../store/rate.ts";
 import type { Store } from "../../store/store.ts";
@@ -28,7 +29,7 @@ import type { Amount, MirrorPlan, MirrorReport } from "./plan.ts";
 const BATCH_FILES = 64;
 const BATCH_BYTES = 64 * 1024 * 1024;
 /** After so many files their index is written, so that a run that never ends leaves most of them named. */
-const INDEX_AFTER = 20_000;
+const INDEX_AFTER = 5_000;
 
 /**
  * Brings a mirror up to date, as far as its limits allow.
@@ -102,7 +103,9 @@ class Mirroring {
 
   async #bringUpToDate(sources: readonly Scanned[], store: Store, listing: Listing): Promise<MirrorReport> {
     const { name, encrypted, dryRun } = this.#plan;
+    collectGarbage(); // of the scan, as below of the listing: each step adds to what the last one left
     const look = await lookAtStore(this.#session, store, listing, !dryRun);
+    collectGarbage();
     const { wanted, missing, untold } = await this.#count(sources, store);
     const copier = this.#copier(store, listing);
     if (dryRun) this.#left = missing;

@@ -32,7 +32,6 @@ export async function* listObjects(disk: Disk, prefix: string): AsyncIterable<Ob
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     const names = (await namesIn(disk, folder.path)).filter((name) => isWanted(folder, name, prefix));
     while (names.length > 0) {
-      disk.context.signal?.throwIfAborted();
       // Off the array, so that what is done need not be held.
       const batch = names.splice(-BATCH);
       for (const found of await Promise.all(batch.map((name) => inspect(disk, folder, name)))) {
@@ -68,7 +67,7 @@ function isWanted(folder: Pending, name: string, prefix: string): boolean {
 async function inspect(disk: Disk, folder: Pending, name: string): Promise<ObjectInfo | Pending | undefined> {
   const path = join(folder.path, name);
   const key = folder.prefix + name;
-  const found = await lookAt(disk, path);
+  const found = await disk.run("look at", path, () => stat(path).catch(undefinedIfAbsent));
   if (found === undefined) {
     // The runtime decodes names as UTF-8; one that is something else cannot be asked for.
     if (name.includes("\uFFFD")) disk.context.warn(`${path} is not listed: its name is not valid UTF-8`);
@@ -77,15 +76,6 @@ async function inspect(disk: Disk, folder: Pending, name: string): Promise<Objec
   if (found.isFile()) return infoOf(key, found);
   if (!found.isDirectory()) return undefined;
   return await enter(disk, path, `${key}/`, folder.via);
-}
-
-/** Asks plainly first: of a hundred thousand files, hardly one needs what `Disk.run` makes for each call. */
-async function lookAt(disk: Disk, path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch {
-    return await disk.run("look at", path, () => stat(path).catch(undefinedIfAbsent));
-  }
 }
 
 /** Undefined when there is no such folder, or when a symlink leads back to one that we are in. */
