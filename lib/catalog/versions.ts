@@ -31,14 +31,25 @@ export type Ending = "changed" | "moved" | "gone";
 
 const PAGE = 250;
 
-/** The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time. */
-export async function* knownVersions(db: Database, source: number): AsyncGenerator<KnownVersion[]> {
-  for (let after = "";;) {
+/**
+ * The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time.
+ *
+ * @param from the path after which to begin
+ * @param upTo the last path to give; undefined for all that follow
+ */
+export async function* knownVersions(
+  db: Database,
+  source: number,
+  from = "",
+  upTo?: string,
+): AsyncGenerator<KnownVersion[]> {
+  const [until, limits] = upTo === undefined ? ["", []] : ["AND v.path <= ?", [upTo]];
+  for (let after = from;;) {
     const page = await db.page(
       KNOWN_COLUMNS,
       `FROM versions v JOIN contents c ON c.id = v.content
-        WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ORDER BY v.path LIMIT ${PAGE}`,
-      [source, after],
+        WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ${until} ORDER BY v.path LIMIT ${PAGE}`,
+      [source, after, ...limits],
       parseKnown,
     );
     if (page.length > 0) yield page;
@@ -46,6 +57,32 @@ export async function* knownVersions(db: Database, source: number): AsyncGenerat
     if (last === undefined || page.length < PAGE) return;
     after = last.path;
   }
+}
+
+/**
+ * The current versions of a source after one path up to another, as one text, in which each is
+ * path//size/mtime/ctime/inode// as `lib/scan/compare.ts` writes it. It takes a third of the time of rows.
+ *
+ * @param most versions to read; if there are more, the text has one more
+ * @param inodes whether the inodes stand in it
+ */
+export async function knownText(
+  db: Database,
+  source: number,
+  [after, upTo, most]: readonly [after: string, upTo: string, most: number],
+  inodes: boolean,
+): Promise<string> {
+  const inode = inodes ? "|| '/' || inode" : "";
+  const text = await db.first(
+    `SELECT group_concat(path || '//' || size || '/' || mtime || '/' || ctime ${inode} || '//', '') AS text
+       FROM (SELECT v.path, c.size, v.mtime, v.ctime, v.inode
+               FROM versions v JOIN contents c ON c.id = v.content
+              WHERE v.source = ? AND v.ended IS NULL AND v.path > ? AND v.path <= ?
+              ORDER BY v.path LIMIT ?)`,
+    [source, after, upTo, most + 1],
+    (row) => row.optionalText("text"),
+  );
+  return text ?? "";
 }
 
 const KNOWN_COLUMNS = {

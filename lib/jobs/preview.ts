@@ -2,15 +2,15 @@
 
 import type { Database } from "../catalog/database.ts";
 import { listSources, type Source } from "../catalog/sources.ts";
-import { knownVersions } from "../catalog/versions.ts";
 import { ColdframeError } from "../errors.ts";
 import { DEFAULT_CONFIG } from "../home/config.ts";
 import { openHome } from "../home/home.ts";
-import { compare } from "../scan/compare.ts";
+import { compareStretches, NOTHING_KNOWN } from "../scan/compare.ts";
 import { IgnoreRules } from "../scan/ignore.ts";
 import { WalkReport } from "../scan/report.ts";
 import { resolveSource } from "../scan/source.ts";
 import { walk } from "../scan/walk.ts";
+import { knownFiles, STRETCH } from "./known.ts";
 import { openHomeCatalog } from "./open.ts";
 
 /** What a sync would do with one folder. */
@@ -74,11 +74,15 @@ async function previewSource(
   const resolved = resolveSource(path);
   const source = sources.find((candidate) => candidate.path === resolved.path);
   const report = new WalkReport();
-  const known = db === undefined || source === undefined ? [] : knownVersions(db, source.id);
-  const found = walk(resolved.path, IgnoreRules.of(ignore), report, { exclude: [root], signal });
+  const known = db === undefined || source === undefined ? NOTHING_KNOWN : knownFiles(db, source.id);
+  const found = walk(resolved.path, IgnoreRules.of(ignore), report, {
+    exclude: [root],
+    signal,
+    batch: STRETCH,
+  });
   const tally = { toRead: 0, toReadBytes: 0, gone: 0 };
-  for await (const batch of compare(known, found, report.unknown, resolved)) {
-    for (const item of batch) {
+  for await (const { comparisons } of compareStretches(known, found, report.unknown, resolved)) {
+    for (const item of comparisons) {
       if (item.kind === "gone") tally.gone++;
       if (item.kind !== "new" && item.kind !== "changed") continue;
       tally.toRead++;

@@ -2,15 +2,9 @@
 
 import { recordFolders } from "../catalog/folders.ts";
 import { ensureSource, listSources, markScanned, type Source } from "../catalog/sources.ts";
-import {
-  endVersions,
-  type HashedFile,
-  type KnownVersion,
-  knownVersions,
-  recordHashed,
-} from "../catalog/versions.ts";
+import { endVersions, type HashedFile, type KnownVersion, recordHashed } from "../catalog/versions.ts";
 import { ColdframeError, hasCode } from "../errors.ts";
-import { compare, type Comparison } from "../scan/compare.ts";
+import { compareStretches, type Comparison } from "../scan/compare.ts";
 import type { FoundFile } from "../scan/found.ts";
 import { type Accepted, assertPlausible } from "../scan/guard.ts";
 import { hashFiles, type HashResult } from "../scan/hash.ts";
@@ -20,6 +14,7 @@ import { isAtRest } from "../scan/rest.ts";
 import { WalkReport } from "../scan/report.ts";
 import { type ResolvedSource, resolveSource } from "../scan/source.ts";
 import { walk } from "../scan/walk.ts";
+import { knownFiles, STRETCH } from "./known.ts";
 import type { Meter } from "./report.ts";
 import { NONE_SPOILT, noteSpoilt, Spoilt, type SpoiltFiles } from "./spoilt.ts";
 import type { Session } from "./session.ts";
@@ -200,11 +195,14 @@ class Scanning {
     const { db, home, signal, localStores } = this.#session;
     const rules = IgnoreRules.of(home.config.ignore);
     const exclude = [home.paths.root, ...localStores];
-    const found = walk(this.#resolved.path, rules, this.#walked, { exclude, signal });
-    const known = knownVersions(db, this.#source.id);
-    for await (const batch of compare(known, found, this.#walked.unknown, this.#resolved)) {
+    const found = walk(this.#resolved.path, rules, this.#walked, { exclude, signal, batch: STRETCH });
+    const known = knownFiles(db, this.#source.id);
+    const stretches = compareStretches(known, found, this.#walked.unknown, this.#resolved);
+    for await (const { unchanged, comparisons } of stretches) {
       const files: FoundFile[] = [];
-      for (const item of batch) {
+      this.#known += unchanged;
+      this.#unchanged += unchanged;
+      for (const item of comparisons) {
         if (item.kind !== "new") this.#known++;
         if (item.kind === "unchanged") this.#unchanged++;
         else if (item.kind === "gone") {
@@ -212,7 +210,7 @@ class Scanning {
           this.#gonePaths.add(item.known.path);
         } else if (item.kind !== "unknown" && this.#takes(item)) files.push(item.found);
       }
-      this.#meter.add(0, batch.length - files.length);
+      this.#meter.add(0, unchanged + comparisons.length - files.length);
       if (files.length > 0) yield files;
     }
   }

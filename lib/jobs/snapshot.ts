@@ -21,6 +21,11 @@ import { encrypted, NO_LEDGER } from "./seal.ts";
 import { sendObject } from "./send.ts";
 import type { Session } from "./session.ts";
 
+/** Bytes that go through compression at once: pieces of the usual 16 KB take longer to hand on than to compress. */
+const PIECE = 1024 * 1024;
+/** A catalog is hashes for the most part: level 6 takes half as long again, for 3 % less. */
+const LEVEL = 3;
+
 /** Takes a snapshot and stores it; the key of the object. */
 export async function storeSnapshot(session: Session, store: Store): Promise<string> {
   const scratch = join(session.home.paths.scratch, `snapshot-${randomBytes(4).toString("hex")}`);
@@ -30,9 +35,9 @@ export async function storeSnapshot(session: Session, store: Store): Promise<str
     await makePrivateFile(copy);
     await copyCatalog(session.db, copy);
     await pipeline(
-      createReadStream(copy),
-      createGzip({ level: 6 }),
-      createWriteStream(packed, { mode: 0o600 }),
+      createReadStream(copy, { highWaterMark: PIECE }),
+      createGzip({ level: LEVEL, chunkSize: PIECE }),
+      createWriteStream(packed, { mode: 0o600, highWaterMark: PIECE }),
     );
     return await sendSnapshot(session, store, packed);
   } finally {

@@ -184,6 +184,7 @@ export class StagingTier {
   }
 
   async #split(rest: readonly WaitingFile[], room: number): Promise<StagingPlan> {
+    if (rest.length === 0) return { early: [], keep: rest };
     const staged = await stagedSizes(this.#session.db, this.#session.urls.staging);
     const sizeOf = await stagedSize(this.#session);
     return splitEarly(rest, {

@@ -31,6 +31,81 @@ export type Comparison<K extends KnownFile = KnownFile> =
   /** This walk could not look there; what is known stays. */
   | { readonly kind: "unknown"; readonly known: K };
 
+/** What is known of a source, by stretches of its paths in their order. */
+export interface KnownFiles<K extends KnownFile> {
+  /**
+   * The files after one path up to another, written as `textOf` writes them.
+   *
+   * @param most files that are of interest; of more, any text will do that is not that of so many
+   */
+  text(after: string, upTo: string, most: number, trust: InodeTrust): Promise<string>;
+  /** The files after a path, up to another or to the last, sorted by `byPath`, in batches of any size. */
+  rows(after: string, upTo?: string): Batches<K>;
+}
+
+/** Of a source that was never scanned. */
+export const NOTHING_KNOWN: KnownFiles<never> = {
+  text: () => Promise.resolve(""),
+  rows: () => [],
+};
+
+/** A stretch of a source, compared. */
+export interface Stretch<K extends KnownFile> {
+  /** Files that are as they are known, and are not among the comparisons. */
+  readonly unchanged: number;
+  readonly comparisons: readonly Comparison<K>[];
+}
+
+/**
+ * `compare` for a source in which little changes: what is found is first compared as one text, a batch at a
+ * time, and only where that differs path by path.
+ *
+ * @param found as for `compare`; so is the rest
+ */
+export async function* compareStretches<K extends KnownFile>(
+  known: KnownFiles<K>,
+  found: Batches<FoundFile>,
+  unknown: UnknownPaths,
+  trust: InodeTrust,
+): AsyncGenerator<Stretch<K>> {
+  let after = "";
+  for await (const files of found) {
+    const [first, last] = [files[0], files.at(-1)];
+    if (first === undefined || last === undefined) continue;
+    assertOrder(after, first.path);
+    const text = await known.text(after, last.path, files.length, trust);
+    if (text === textOf(files, trust)) {
+      yield { unchanged: files.length, comparisons: [] };
+    } else {
+      const rows = text === "" ? [] : known.rows(after, last.path);
+      for await (const comparisons of compare(rows, [files], unknown, trust)) {
+        yield { unchanged: 0, comparisons };
+      }
+    }
+    after = last.path;
+  }
+  for await (const comparisons of compare(known.rows(after), [], unknown, trust)) {
+    yield { unchanged: 0, comparisons };
+  }
+}
+
+/**
+ * Files as one text, which no other files have: path//size/mtime/ctime/inode// for each. No path has two
+ * slashes in a row, nor one at its end.
+ */
+export function textOf(
+  files: readonly (Fingerprint & { readonly path: string })[],
+  trust: InodeTrust,
+): string {
+  let text = "";
+  for (const { path, size, mtime, ctime, inode } of files) {
+    text += trust.inodes
+      ? `${path}//${size}/${mtime}/${ctime}/${inode}//`
+      : `${path}//${size}/${mtime}/${ctime}//`;
+  }
+  return text;
+}
+
 /** Comparisons given together, about. */
 const BATCH = 250;
 
@@ -139,6 +214,10 @@ class Cursor<T extends { readonly path: string }> {
 }
 
 function assertSorted(a: { readonly path: string }, b: { readonly path: string }): void {
-  if (byPath(a.path, b.path) < 0) return;
-  throw new RangeError(`not sorted by path: ${JSON.stringify(a.path)} before ${JSON.stringify(b.path)}`);
+  assertOrder(a.path, b.path);
+}
+
+function assertOrder(a: string, b: string): void {
+  if (byPath(a, b) < 0) return;
+  throw new RangeError(`not sorted by path: ${JSON.stringify(a)} before ${JSON.stringify(b)}`);
 }

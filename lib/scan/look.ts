@@ -29,9 +29,15 @@ export class Looker {
   /** How many it will be when the next try finds it slow. */
   #patience = 1;
 
-  /** @param aside groups to ask side by side at first; for tests */
-  constructor(aside = 0) {
+  readonly #clock: () => number;
+
+  /**
+   * @param aside groups to ask side by side at first; for tests
+   * @param clock ms
+   */
+  constructor(aside = 0, clock: () => number = () => performance.now()) {
     this.#aside = aside;
+    this.#clock = clock;
   }
 
   /** One answer for each path, in their order. Never throws. */
@@ -49,10 +55,10 @@ export class Looker {
   /** Adds looks up to `end`, or until many calls were slow. */
   #tryOneByOne(paths: readonly string[], end: number, looks: Look[]): void {
     let slow = 0;
-    let before = performance.now();
+    let before = this.#clock();
     for (let i = looks.length; i < end && slow < MANY; i++) {
       looks.push(lookNow(paths[i] ?? ""));
-      const after = performance.now();
+      const after = this.#clock();
       if (after - before > SLOW) slow++;
       before = after;
     }

@@ -8,8 +8,16 @@ import { connect, type Database } from "../../lib/catalog/database.ts";
 import { listFolders, versionPages } from "../../lib/catalog/look.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "../../lib/catalog/schema.ts";
 import { ensureSource, listSources } from "../../lib/catalog/sources.ts";
-import { endVersions, type HashedFile, knownVersions, recordHashed } from "../../lib/catalog/versions.ts";
+import {
+  endVersions,
+  type HashedFile,
+  knownText,
+  knownVersions,
+  recordHashed,
+} from "../../lib/catalog/versions.ts";
 import { hasCode } from "../../lib/errors.ts";
+import { byPath } from "../../lib/order.ts";
+import { textOf } from "../../lib/scan/compare.ts";
 import { withFolder } from "../tools.ts";
 
 const ARCHIVE = { archive: "a".repeat(32), opaqueKey: "b".repeat(64) };
@@ -74,6 +82,41 @@ test("names with quotes, newlines, emoji and 4 kB paths are ordinary data", () =
     for await (const page of versionPages(db)) listed.push(...page.map(({ path }) => path));
     assert.deepEqual(listed.sort(), NAMES.map((name) => `it's "mine"\n😀/${name}`).sort());
     assert.deepEqual(await integrityProblems(db), []);
+  }));
+
+test("the text of a stretch is that of a scan that finds the same files", () =>
+  withCatalog(async (db) => {
+    const source = await ensureSource(db, BOX, "/photos", [], 0);
+    const files = NAMES.toSorted(byPath).map((name, i) => ({
+      ...hashed(name, i.toString(16), i - 1),
+      inode: `9${i}`,
+    }));
+    await recordHashed(db, source.id, files, 1);
+    const last = NAMES.toSorted(byPath).at(-1) ?? "";
+    for (const inodes of [true, false]) {
+      const text = (after: string, upTo: string, most: number) =>
+        knownText(db, source.id, [after, upTo, most], inodes);
+      assert.equal(await text("", last, files.length), textOf(files, { inodes }));
+      const [a, b] = [files[3]?.path ?? "", files[7]?.path ?? ""];
+      assert.equal(await text(a, b, 4), textOf(files.slice(4, 8), { inodes }));
+      assert.equal(
+        await text(a, b, 1),
+        textOf(files.slice(4, 6), { inodes }),
+        "one more than are of interest",
+      );
+      assert.equal(await text(last, `${last}x`, 4), "");
+    }
+  }));
+
+test("the versions of a stretch are those after its first path up to its last", () =>
+  withCatalog(async (db) => {
+    const source = await ensureSource(db, BOX, "/photos", [], 0);
+    await recordHashed(db, source.id, ["a", "b", "c", "d"].map((name) => hashed(name, "1")), 1);
+    const paths: string[] = [];
+    for await (const page of knownVersions(db, source.id, "a", "c")) {
+      paths.push(...page.map(({ path }) => path));
+    }
+    assert.deepEqual(paths, ["b", "c"]);
   }));
 
 test("any path comes back as it went in", () =>

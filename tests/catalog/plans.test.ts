@@ -11,9 +11,15 @@ import { Database } from "../../lib/catalog/database.ts";
 import { listFolders, placesOf, totals, versionPages } from "../../lib/catalog/look.ts";
 import { markStaged, startStaging } from "../../lib/catalog/staged.ts";
 import { confirmedParts, findUpload, noteMade, notePart } from "../../lib/catalog/uploads.ts";
-import { distrustContent, endVersions, knownVersions, recordHashed } from "../../lib/catalog/versions.ts";
+import {
+  distrustContent,
+  endVersions,
+  knownText,
+  knownVersions,
+  recordHashed,
+} from "../../lib/catalog/versions.ts";
 import { markStored, readablePaths, volumeFiles } from "../../lib/catalog/volumes.ts";
-import { waitingFiles } from "../../lib/catalog/waiting.ts";
+import { oldestWaiting, unlisted, waitingFiles } from "../../lib/catalog/waiting.ts";
 import { databaseUrl } from "../../lib/files.ts";
 import { withFolder } from "../tools.ts";
 
@@ -69,6 +75,10 @@ function stepsOf(work: (db: Database) => Promise<unknown>): Promise<string[]> {
 /** What is asked for each page, or for each part, and so must not look at every row. */
 const HOT: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   "the known versions of a source": (db) => knownVersions(db, 1).next(),
+  "a stretch of them": (db) => knownVersions(db, 1, "a", "b").next(),
+  "a stretch of them as a text": (db) => knownText(db, 1, ["a", "b", 10], true),
+  "what a run has to mention": (db) => unlisted(db, "box"),
+  "how much waits for a volume": (db) => oldestWaiting(db, "box", 10),
   "a page of versions": (db) => versionPages(db).next(),
   "a page of all versions": (db) => versionPages(db, { all: true }).next(),
   "a page of versions with a text in their paths": (db) => versionPages(db, { containing: ["IMG_1"] }).next(),

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { compare, type Comparison, type KnownFile } from "../../lib/scan/compare.ts";
+import {
+  compare,
+  compareStretches,
+  type Comparison,
+  type KnownFile,
+  type KnownFiles,
+  textOf,
+} from "../../lib/scan/compare.ts";
 import type { FoundFile } from "../../lib/scan/found.ts";
 import { Departed } from "../../lib/scan/moves.ts";
 import { byPath } from "../../lib/order.ts";
@@ -205,6 +212,90 @@ test("any two states compare as the naive way does, in any batches", async () =>
     assert.deepEqual(kinds(out), oracle(rows, files, unknown));
     assert.deepEqual(out.map(pathOf), out.map(pathOf).toSorted(byPath));
   }));
+});
+
+/** What is known, as a catalog gives it. */
+function stretchesOf(rows: readonly KnownFile[], size: number): KnownFiles<KnownFile> {
+  const between = (after: string, upTo?: string) =>
+    rows.filter(({ path }) => byPath(after, path) < 0 && (upTo === undefined || byPath(path, upTo) <= 0));
+  return {
+    text: (after, upTo, most, trust) =>
+      Promise.resolve(textOf(between(after, upTo).slice(0, most + 1), trust)),
+    rows: (after, upTo) => inBatches(between(after, upTo), size),
+  };
+}
+
+test("any two states compare by stretches as the naive way does, and files that are the same count once", async () => {
+  const all = fc.tuple(state, state, fc.array(path, { maxLength: 2 }), fc.integer({ min: 1, max: 7 }));
+  await fc.assert(fc.asyncProperty(all, fc.nat(2), async ([before, changes, unknown, size], mix) => {
+    // Half of the time most files are as they were: two states made by chance hardly ever share a stretch.
+    const after = mix === 0
+      ? changes
+      : { ...before, ...Object.fromEntries(Object.entries(changes).slice(0, mix)) };
+    const rows = Object.entries(before).map(([at, over]) => known(at, over));
+    const files = Object.entries(after).map(([at, over]) => someFile(at, over));
+    rows.sort((a, b) => byPath(a.path, b.path));
+    files.sort((a, b) => byPath(a.path, b.path));
+    const paths = new UnknownPaths();
+    for (const one of unknown) paths.add(one);
+    const out: Comparison[] = [];
+    let unchanged = 0;
+    const trust = { inodes: true };
+    for await (
+      const stretch of compareStretches(stretchesOf(rows, size), inBatches(files, size + 1), paths, trust)
+    ) {
+      unchanged += stretch.unchanged;
+      out.push(...stretch.comparisons);
+    }
+    const wanted = oracle(rows, files, unknown);
+    const singly = kinds(out);
+    for (const [at, kind] of Object.entries(singly)) assert.equal(kind, wanted[at]);
+    const left = Object.entries(wanted).filter(([at]) => singly[at] === undefined);
+    assert.ok(left.every(([, kind]) => kind === "unchanged"));
+    assert.equal(unchanged, left.length);
+  }));
+});
+
+test("a stretch in which nothing changed is never read row by row", async () => {
+  const files = ["a", "b", "c"].map((at) => someFile(at));
+  const rows = ["a", "b", "c"].map((at) => known(at));
+  const stretches = { ...stretchesOf(rows, 2), rows: (after: string) => after === "c" ? [] : assert.fail() };
+  const out = [];
+  for await (
+    const one of compareStretches(stretches, inBatches(files, 2), new UnknownPaths(), { inodes: true })
+  ) {
+    out.push(one.unchanged);
+  }
+  assert.deepEqual(out, [2, 1]);
+});
+
+test("batches out of order are an error by stretches, too", async () => {
+  const batches = [[someFile("b")], [someFile("a")]];
+  await assert.rejects(async () => {
+    for await (
+      const _ of compareStretches(stretchesOf([], 1), batches, new UnknownPaths(), { inodes: true })
+    );
+  }, RangeError);
+});
+
+test("different files have different texts, whatever their names", () => {
+  const name = fc.string({ unit: fc.constantFrom("a", "1", " ", "\n", "-"), minLength: 1, maxLength: 3 });
+  const at = fc.array(name, { minLength: 1, maxLength: 2 }).map((parts) => parts.join("/"));
+  const small = fc.record({
+    size: fc.nat(1),
+    mtime: fc.integer({ min: -1, max: 1 }),
+    inode: fc.constantFrom("1", "11"),
+  });
+  const list = fc.array(fc.tuple(at, small).map(([at, over]) => known(at, over)), { maxLength: 3 });
+  fc.assert(
+    fc.property(list, list, fc.boolean(), (a, b, inodes) => {
+      const kept = (files: KnownFile[]) =>
+        files.map(({ path, size, mtime, ctime, inode }) => [path, size, mtime, ctime, inodes && inode]);
+      const same = JSON.stringify(kept(a)) === JSON.stringify(kept(b));
+      assert.equal(textOf(a, { inodes }) === textOf(b, { inodes }), same);
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test("a new file with the bytes of a gone one was moved from there", () => {

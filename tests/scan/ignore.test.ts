@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
+import ignore from "ignore";
 import { IgnoreRules } from "../../lib/scan/ignore.ts";
 import { run, testWith, withFolder } from "../tools.ts";
 import { pathsBy, plant, type Tree, walkAll } from "./tree.ts";
@@ -163,6 +164,70 @@ const pattern = fc.constantFrom(
   "!d.tmp",
   "",
 );
+/** Patterns of any shape, of few letters so that many of them match. */
+const anyPattern = fc.array(
+  fc.constantFrom(
+    "a",
+    "b",
+    "aa",
+    ".",
+    "*",
+    "**",
+    "?",
+    "/",
+    "[ab]",
+    "[!a]",
+    "\\\\*",
+    "\\\\#",
+    "\\\\ ",
+    " ",
+    "!",
+    "#",
+    "$",
+    "(",
+    "+",
+    "{a,b}",
+  ),
+  { minLength: 1, maxLength: 5 },
+).map((parts) => parts.join(""));
+const anyPath = fc.array(
+  fc.array(fc.constantFrom("a", "b", ".", "*", "#", " ", "$", "(", "+", "{a,b}"), {
+    minLength: 1,
+    maxLength: 4,
+  })
+    .map((parts) => parts.join("")).filter((part) => !/^\.+$/.test(part)),
+  { minLength: 1, maxLength: 3 },
+).map((parts) => parts.join("/"));
+
+test("what no pattern may match, none matches: asked alone, or among the names of its folder", () => {
+  let certain = 0;
+  const asked = fc.tuple(
+    fc.array(anyPattern, { minLength: 1, maxLength: 3 }),
+    anyPath,
+    anyPath,
+    fc.boolean(),
+  );
+  fc.assert(
+    fc.property(asked, ([patterns, path, other, isFolder]) => {
+      const rules = IgnoreRules.of(patterns, []);
+      if (rules.mayMatch(path)) return;
+      certain++;
+      const { ignored, unignored } = ignore({ ignorecase: false }).add(patterns).test(
+        isFolder ? `${path}/` : path,
+      );
+      assert.deepEqual([ignored, unignored], [false, false]);
+      assert.equal(rules.mayMatch(`${path}/${other}`), rules.mayMatch(other));
+    }),
+    { numRuns: 5_000 },
+  );
+  assert.ok(certain > 500, `${certain} were certain`);
+});
+
+test("most names need not be asked about by the patterns that are there by default", () => {
+  assert.equal(IgnoreRules.of().mayMatch("2014/album/IMG_1.jpg/IMG_2.jpg/film.mp4"), false);
+  for (const path of junk) assert.equal(IgnoreRules.of().mayMatch(path), true, path);
+});
+
 const lines = fc.array(pattern, { maxLength: 4 }).map((all) => all.join("\n"));
 const files = fc.uniqueArray(fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/")), {
   minLength: 1,

@@ -172,7 +172,7 @@ class Reading {
     try {
       const { size, sha256, date } = await this.#decrypt(info, meter, (piece) => out.write(piece));
       // Nothing kept the file's own time; when it was encrypted is the nearest there is, and not before it.
-      await out.finish({ size, sha256, ...(date !== undefined && { mtime: date }) });
+      out.finish({ size, sha256, ...(date !== undefined && { mtime: date }) });
       this.#restored++;
     } finally {
       await out.discard();
@@ -187,7 +187,7 @@ class Reading {
     const out = await scratch.begin({ path: name, size: 0, mtime, mode: 0o600, sha256: undefined });
     try {
       const { size, sha256, date } = await this.#decrypt(info, meter, (piece) => out.write(piece));
-      await out.finish({ size, sha256 });
+      out.finish({ size, sha256 });
       if (await into.put({ path, name, size, sha256, mtime: date ?? mtime })) this.#restored++;
       else this.#existing++;
     } finally {

@@ -282,7 +282,7 @@ class Reading {
     const out = await this.#target.begin(file);
     try {
       const sha256 = await this.#prove(access, path, (piece) => out.write(piece));
-      await out.finish();
+      out.finish();
       this.#restored++;
       return sha256;
     } finally {

@@ -158,7 +158,7 @@ export class Arrival {
     const arriving = await this.#target.begin(this.#file);
     try {
       for await (const piece of bytes) await arriving.write(piece);
-      await arriving.finish();
+      arriving.finish();
     } finally {
       await arriving.discard();
     }

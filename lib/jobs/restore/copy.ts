@@ -137,7 +137,7 @@ class RunCopy<F extends WantedFile, C extends Copy<F>> {
         await Promise.all(files.map(([, open]) => open.write(piece)));
       }
       for (const [file, open] of files) {
-        await open.finish();
+        open.finish();
         await restored(file);
       }
       this.#done(copy);

@@ -6,6 +6,7 @@
 import type { FolderRow } from "../../catalog/folders.ts";
 import { ColdframeError } from "../../errors.ts";
 import { collectGarbage } from "../../garbage.ts";
+import { Pace } from "../../pace.ts";
 import type { Sleep } from "../../store/sleep.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
@@ -134,8 +135,9 @@ export class RestoreRun {
   /** Leaves out files that are there already, and those that must not be replaced. */
   async #notYetThere(versions: readonly WantedVersion[], meter: Meter): Promise<WantedVersion[]> {
     const wanted: WantedVersion[] = [];
+    const pace = new Pace(this.#session.signal);
     for (const version of versions) {
-      this.#session.signal.throwIfAborted();
+      if (pace.due) await pace.rest();
       try {
         if (await this.#target.standing(version) === "nothing") {
           wanted.push(version);

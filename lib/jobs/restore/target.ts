@@ -9,27 +9,19 @@ import {
   createReadStream,
   fchmodSync,
   linkSync,
+  lstatSync,
   openSync,
   renameSync,
   rmSync,
   type Stats,
+  unlinkSync,
   utimesSync,
+  write,
   writeSync,
 } from "node:fs";
-import {
-  type FileHandle,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  open,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  utimes,
-} from "node:fs/promises";
+import { lutimes, mkdir, readlink, symlink } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
+import { promisify } from "node:util";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
 import { makeFolder } from "../../files.ts";
 
@@ -76,7 +68,7 @@ export class Target {
    */
   async standing(file: WantedFile, hash?: () => Promise<string>): Promise<"nothing" | "same"> {
     const path = this.#locate(file.path);
-    const found = await lookAt(path);
+    const found = lookAt(path);
     if (found === undefined) return "nothing";
     if (found.isFile() && found.size === file.size) {
       if (await hashOf(path) === (file.sha256 ?? await hash?.())) return "same";
@@ -97,8 +89,8 @@ export class Target {
     const temporary = temporaryFor(path);
     try {
       await this.#ensureFolder(dirname(path));
-      const handle = await open(temporary, "wx", 0o600);
-      return new RestoredFile(file, handle, temporary, path, this.#overwrite);
+      const fd = openSync(temporary, "wx", 0o600);
+      return new RestoredFile(file, fd, temporary, path, this.#overwrite);
     } catch (error) {
       throw targetError(error, path);
     }
@@ -125,19 +117,10 @@ export class Target {
   #placeSync(file: WantedFile, bytes: Uint8Array, temporary: string, path: string): void {
     try {
       writeWhole(temporary, file, bytes);
-      this.#publishSync(temporary, path);
-    } finally {
-      rmSync(temporary, { force: true });
-    }
-  }
-
-  #publishSync(temporary: string, path: string): void {
-    if (this.#overwrite) return renameSync(temporary, path);
-    try {
-      linkSync(temporary, path); // as `RestoredFile` does
+      publish(temporary, path, this.#overwrite);
     } catch (error) {
-      if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
-      renameSync(temporary, path);
+      rmSync(temporary, { force: true });
+      throw error;
     }
   }
 
@@ -208,7 +191,7 @@ export class Target {
       await mkdir(path, { mode: 0o755 });
       return true;
     } catch (error) {
-      const found = await lookAt(path);
+      const found = lookAt(path);
       if (found?.isDirectory() === true) return false;
       throw found === undefined ? error : inTheWay(path, found.isSymbolicLink(), error);
     }
@@ -227,19 +210,27 @@ export class Target {
   }
 }
 
-/** A file that is being restored. */
+const writeLater = promisify(write);
+
+/**
+ * A file that is being restored. Its bytes are written by another thread; what else there is to do takes less
+ * than waiting for a turn there, among the chunks that are being decrypted.
+ */
 export class RestoredFile {
   readonly #wanted: WantedFile;
-  readonly #handle: FileHandle;
+  /** Undefined once it is closed. */
+  #fd: number | undefined;
   readonly #temporary: string;
   readonly #path: string;
   readonly #overwrite: boolean;
   readonly #hash: Hash = createHash("sha256");
   #position = 0;
+  /** The write that is on its way, or the last one. */
+  #writing: Promise<void> = Promise.resolve();
 
-  constructor(wanted: WantedFile, handle: FileHandle, temporary: string, path: string, overwrite: boolean) {
+  constructor(wanted: WantedFile, fd: number, temporary: string, path: string, overwrite: boolean) {
     this.#wanted = wanted;
-    this.#handle = handle;
+    this.#fd = fd;
     this.#temporary = temporary;
     this.#path = path;
     this.#overwrite = overwrite;
@@ -247,15 +238,16 @@ export class RestoredFile {
 
   /** Adds bytes at the end. */
   async write(bytes: Uint8Array): Promise<void> {
-    const written = this.#append(bytes);
+    this.#writing = this.#append(bytes);
     this.#hash.update(bytes); // while another thread writes
-    await written;
+    await this.#writing;
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < bytes.length;) {
-        const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, this.#position);
+        const left = bytes.length - at;
+        const { bytesWritten } = await writeLater(this.#open, bytes, at, left, this.#position);
         at += bytesWritten;
         this.#position += bytesWritten;
       }
@@ -264,44 +256,61 @@ export class RestoredFile {
     }
   }
 
+  get #open(): number {
+    if (this.#fd === undefined) throw new Error(`${this.#path} is finished`);
+    return this.#fd;
+  }
+
   /**
    * Gives the file its name, if its bytes are right.
    *
    * @param late what was only known once the bytes were there
    * @throws ColdframeError `damaged` when they are not: then no file appears
    */
-  async finish(late: Partial<Pick<WantedFile, "size" | "mtime" | "sha256">> = {}): Promise<void> {
+  finish(late: Partial<Pick<WantedFile, "size" | "mtime" | "sha256">> = {}): void {
     const wanted = { ...this.#wanted, ...late };
     const { mtime, mode } = wanted;
     assertRight(wanted, this.#position, this.#hash.digest("hex"));
     try {
       // No fsync: after a power cut the same restore compares every file again by its hash.
-      await this.#handle.chmod(mode & 0o777);
-      await this.#handle.close();
-      await utimes(this.#temporary, mtime / 1000, mtime / 1000);
-      await this.#publish();
+      fchmodSync(this.#open, mode & 0o777);
+      this.#close();
+      utimesSync(this.#temporary, mtime / 1000, mtime / 1000);
+      publish(this.#temporary, this.#path, this.#overwrite);
     } catch (error) {
       throw targetError(error, this.#path);
     }
   }
 
-  /** Leaves nothing behind. */
+  /** Leaves nothing behind but a finished file. */
   async discard(): Promise<void> {
-    await this.#handle.close().catch(() => {}); // already closed when finish got that far
-    await rm(this.#temporary, { force: true });
+    // The number of a closed file is given to the next one: what is on its way must not be written there.
+    await this.#writing.catch(() => {});
+    try {
+      this.#close();
+    } finally {
+      rmSync(this.#temporary, { force: true });
+    }
   }
 
-  async #publish(): Promise<void> {
-    if (this.#overwrite) return await rename(this.#temporary, this.#path);
-    try {
-      await link(this.#temporary, this.#path); // fails, rather than replaces, when something came in between
-    } catch (error) {
-      // A FAT stick has no hard links; the folder was looked at before, so rename.
-      if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
-      return await rename(this.#temporary, this.#path);
-    }
-    await rm(this.#temporary, { force: true });
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
   }
+}
+
+/** Gives a file that is done its name. */
+function publish(temporary: string, path: string, overwrite: boolean): void {
+  if (overwrite) return renameSync(temporary, path);
+  try {
+    linkSync(temporary, path); // fails, rather than replaces, when something came in between
+  } catch (error) {
+    // A FAT stick has no hard links; the folder was looked at before, so rename.
+    if (!NO_LINKS.has(systemCode(error) ?? "")) throw error;
+    return renameSync(temporary, path);
+  }
+  unlinkSync(temporary);
 }
 
 /** What a disk without hard links says to one. */
@@ -334,12 +343,12 @@ function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array
   utimesSync(path, mtime / 1000, mtime / 1000); // by its path: Deno's futimes loses a ms of every other time
 }
 
-/** What stands at a path itself, links not followed; undefined for nothing. */
-async function lookAt(path: string): Promise<Stats | undefined> {
+/** What stands at a path itself, links not followed; undefined for nothing. Synchronous, as `place` is. */
+function lookAt(path: string): Stats | undefined {
   try {
-    return await lstat(path);
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    if (systemCode(error) === "ENOTDIR") return undefined;
     throw targetError(error, path);
   }
 }
