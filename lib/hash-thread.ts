@@ -24,21 +24,23 @@ class HashThread {
     this.#worker ??= this.#start();
     const worker = this.#worker;
     return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ resolve, reject }) === 1) worker.ref();
       worker.postMessage(request, request.kind === "update" ? [request.buffer] : []);
+      if (this.#waiting.push({ resolve, reject }) === 1) worker.ref();
     });
   }
 
   #start(): Worker {
     const worker = new Worker(new URL("./hash-worker.ts", import.meta.url));
     worker.on("message", (answer: HashAnswer) => this.#next(worker)?.resolve(answer));
-    worker.on("error", (error) => {
-      this.#worker = undefined;
-      // Without the code of its cause, which would look like a fault of the file.
-      const failure = new Error(`the hash thread failed: ${messageOf(error)}`, { cause: error });
-      for (const { reject } of this.#waiting.splice(0)) reject(failure);
-    });
+    worker.on("error", (error) => this.#fail(messageOf(error)));
+    worker.on("exit", () => this.#fail("it ended"));
     return worker;
+  }
+
+  /** Without the code of a cause, which would look like a fault of the file. */
+  #fail(why: string): void {
+    this.#worker = undefined;
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error(`the hash thread failed: ${why}`));
   }
 
   /** Answers come in the order of the requests. */

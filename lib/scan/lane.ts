@@ -42,7 +42,7 @@ export class Lane {
   /** For small files. */
   readonly #buffer: Bytes = new Uint8Array(SMALL);
   /** For the chunks of larger ones, made for the first of them. */
-  #spare: Bytes[] = [];
+  readonly #spare: Bytes[] = [];
 
   constructor(root: string, options: HashOptions, place: Place) {
     this.#root = root;
