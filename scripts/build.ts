@@ -124,10 +124,9 @@ async function build(name: string): Promise<void> {
   const outfile = join(ROOT, "dist", `coldframe-${name}${target.suffix}`);
   const about = `${git("rev-parse", "--short", "HEAD")} ${git("show", "-s", "--format=%cs", "HEAD")}`.trim();
   const result = await bunApi().build({
-    entrypoints: [join(ROOT, "scripts", "coldframe.ts"), join(ROOT, "lib", "hash-worker.ts")],
+    entrypoints: [join(ROOT, "scripts", "coldframe.ts")],
     target: "bun",
     minify: true,
-    naming: "[name].[ext]", // beside each other, so that the program finds its thread
     format: "esm", // the only one that keeps `await` at the top of the entry
     bytecode: true, // parsed here, not at every start, which then takes half as long
     define: { COLDFRAME_BUILD: JSON.stringify(about) },

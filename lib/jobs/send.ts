@@ -10,8 +10,7 @@
 import { createHash } from "node:crypto";
 import type { Bytes } from "../bytes.ts";
 import { ColdframeError, StoreError } from "../errors.ts";
-import { ThreadHash } from "../hash-thread.ts";
-import { agree, partsChecksum, sha256Hex } from "../store/checksum.ts";
+import { agree, partsChecksum, sha256Hex, sha256Later } from "../store/checksum.ts";
 import {
   type ObjectInfo,
   type ObjectKind,
@@ -220,25 +219,24 @@ async function sendParts(
   const lanes = new Lanes(widthOf(upload), maker.bufferSize(Math.min(upload.partSize, upload.size)));
 
   /** Settles once a part, and every part before it, is what it should be and written down. */
-  const note = async (index: number, made: Bytes, earlier: Promise<unknown>): Promise<Hashed> => {
-    const part = await hashed(made);
+  const note = async (index: number, body: Bytes, earlier: Promise<unknown>): Promise<string> => {
+    const sha256 = await sha256Later(body);
     await earlier;
-    const isNew = before.compare(index, part.sha256);
-    if (isNew) await ledger.noteMade({ index, size: part.body.length, sha256: part.sha256 });
-    return part;
+    const isNew = before.compare(index, sha256);
+    if (isNew) await ledger.noteMade({ index, size: body.length, sha256 });
+    return sha256;
   };
 
   let noted: Promise<unknown> = Promise.resolve();
-  const send = async (index: number, made: Bytes): Promise<Bytes> => {
-    const own = note(index, made, noted);
+  const send = async (index: number, body: Bytes) => {
+    const own = note(index, body, noted);
     noted = own;
-    const { body, sha256 } = await own;
-    if (receipts.has(index)) return body; // made once more only to be compared
+    const sha256 = await own;
+    if (receipts.has(index)) return; // made once more only to be compared
     const receipt = await upload.send(index, body, sha256);
     await ledger.notePart(receipt);
     receipts.set(index, receipt);
     options.onSent?.(body.length);
-    return body;
   };
 
   try {
@@ -248,10 +246,10 @@ async function sendParts(
       if (sent !== undefined && whole === undefined && before.isProven(index)) continue;
       options.signal?.throwIfAborted();
       const { offset, length } = partRange(upload.size, upload.partSize, index);
-      // Made while the parts before it are on their way.
-      const body = await maker.part(offset, length, await lanes.buffer());
+      const buffer = await lanes.buffer();
+      const body = await maker.part(offset, length, buffer); // made while the parts before it are on their way
       whole?.update(body);
-      await lanes.start(() => send(index, body));
+      await lanes.start(buffer, () => send(index, body));
     }
   } finally {
     await lanes.settle(); // parts on their way are confirmed and noted even when the run stops here
@@ -259,19 +257,6 @@ async function sendParts(
   lanes.throwFailure();
   await maker.prove();
   return await completeUpload(upload, receipts, whole?.digest("hex"));
-}
-
-/** A part and its SHA-256, in hex. */
-interface Hashed {
-  readonly body: Bytes;
-  readonly sha256: string;
-}
-
-/** Hashes a part while the next one is made. */
-async function hashed(part: Bytes): Promise<Hashed> {
-  const hash = new ThreadHash();
-  const [body, sha256] = await Promise.all([hash.update(part), hash.digest()]);
-  return { body, sha256 };
 }
 
 /** The parts that earlier runs sent, and how far they can be trusted. */
@@ -350,21 +335,25 @@ class Lanes {
     }
   }
 
+  giveBack(buffer: Bytes): void {
+    this.#free.push(buffer);
+  }
+
   /**
-   * Lets `work` go on by itself, once there is a lane for it: where parts must be in order, when the one
-   * before has arrived.
+   * Lets `work` go on by itself with a buffer, once there is a lane for it: where parts must be in order,
+   * when the one before has arrived.
    *
-   * @param work gives back the part that it sent, whose buffer is then free
    * @throws what a part on its way has failed with
    */
-  async start(work: () => Promise<Bytes>): Promise<void> {
+  async start(buffer: Bytes, work: () => Promise<void>): Promise<void> {
     while (this.#inFlight.size >= this.#width) await Promise.race(this.#inFlight);
     this.throwFailure();
-    const run = work().then(({ buffer }) => {
-      this.#free.push(new Uint8Array(buffer));
-    }, (error) => {
+    const run = work().catch((error) => {
       this.#failure ??= { error };
-    }).finally(() => this.#inFlight.delete(run));
+    }).finally(() => {
+      this.giveBack(buffer);
+      this.#inFlight.delete(run);
+    });
     this.#inFlight.add(run);
   }
 

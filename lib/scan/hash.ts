@@ -3,14 +3,15 @@
  *
  * Several lanes take files from one stream. How a lane treats a file depends on its size, because each
  * way alone is slow somewhere: *small* files are read and hashed at once, since promises would cost more
- * than the work; *larger* ones chunk by chunk, the next chunk being read meanwhile. Most lanes hash their
- * larger files on another thread, and the others here, so that two cores are at work.
+ * than the work; *medium* ones are read whole without waiting and hashed by WebCrypto, whose digests run
+ * on the runtime's thread pool; *large* ones pass through an incremental hash, chunk by chunk, the next
+ * chunk being read meanwhile.
  */
 
 import { availableParallelism } from "node:os";
 import type { FoundFile, InodeTrust } from "./found.ts";
 import { type Batches, Feed } from "./feed.ts";
-import { Lane, type Place } from "./lane.ts";
+import { Lane } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
 import { Pace } from "./pace.ts";
 
@@ -33,6 +34,8 @@ export interface HashOptions extends InodeTrust {
   readonly lanes?: number;
 }
 
+/** Bytes of buffers in all, shared out among the lanes; WebCrypto copies what it hashes, so as much again. */
+const BUFFERS = 32 << 20;
 /** Results given together, at most. */
 const BATCH = 1000;
 
@@ -53,7 +56,7 @@ export async function* hashFiles(
   const count = options.lanes ?? Math.min(8, availableParallelism() + 1);
   const feed = new Feed(files);
   const outbox = new Outbox<HashResult>(BATCH);
-  const lanes = Array.from({ length: count }, (_, i) => new Lane(root, options, placeOf(i)));
+  const lanes = Array.from({ length: count }, () => new Lane(root, options, Math.floor(BUFFERS / count)));
   const running = Promise.allSettled(lanes.map((lane) => work(lane, feed, outbox, options.signal)));
   const closing = running.then((ends) => {
     const failed = ends.find((end) => end.status === "rejected");
@@ -67,11 +70,6 @@ export async function* hashFiles(
     await closing;
     for (const lane of lanes) lane.close();
   }
-}
-
-/** This thread has more to do than to hash, so of three lanes only one is here. */
-function placeOf(lane: number): Place {
-  return lane % 3 === 2 ? "here" : "thread";
 }
 
 /** Takes files until there are none. The first lane that fails ends the feed for all. */

@@ -1,18 +1,17 @@
 /** Reading and hashing one file at a time, whatever happens to it meanwhile. */
 
-import { createHash } from "node:crypto";
+import { createHash, webcrypto } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from "node:fs";
-import { type Bytes, release } from "../bytes.ts";
+import { type Bytes, release, toHex } from "../bytes.ts";
 import { systemCode } from "../errors.ts";
-import { ThreadHash } from "../hash-thread.ts";
 import { describe, type Difference, differences, type FoundFile } from "./found.ts";
 import type { HashOptions, HashResult } from "./hash.ts";
 import { isAbsent, reasonOf } from "./reason.ts";
 
 /** Up to this many bytes a file is read and hashed without a promise. */
 export const SMALL = 128 * 1024;
-/** Bytes of a larger file read at once: less than a ms of hashing between two turns of the event loop. */
-export const CHUNK = 1 << 20;
+/** Bytes of a large file read at once, at most: some ms of hashing between two turns of the event loop. */
+const CHUNK = 4 << 20;
 
 /**
  * Neither following a link nor waiting for the writer of a FIFO that took the place of a file since the
@@ -25,34 +24,23 @@ class Unsteady extends Error {}
 
 const CHANGED = "changed while it was read";
 
-/** Where a lane hashes its larger files. */
-export type Place = "here" | "thread";
-
-/** SHA-256 of pieces; each is its owner's again once it is hashed, in the buffer that comes back. */
-interface PieceHash {
-  update(piece: Bytes): Promise<Bytes>;
-  digest(): Promise<string>;
-}
-
-/** One worker with its own buffers. */
+/** One worker with its own buffer, which grows to what its files need. */
 export class Lane {
   readonly #root: string;
   readonly #options: HashOptions;
-  readonly #newHash: () => PieceHash;
-  /** For small files. */
-  readonly #buffer: Bytes = new Uint8Array(SMALL);
-  /** For the chunks of larger ones, made for the first of them. */
-  readonly #spare: Bytes[] = [];
+  readonly #most: number;
+  #buffer: Bytes = new Uint8Array(SMALL);
 
-  constructor(root: string, options: HashOptions, place: Place) {
+  /** @param most bytes of buffer, at most; a file that does not fit is read in chunks */
+  constructor(root: string, options: HashOptions, most: number) {
     this.#root = root;
     this.#options = options;
-    this.#newHash = () => place === "here" ? hashHere() : new ThreadHash();
+    this.#most = most;
   }
 
-  /** Gives the memory of the buffers back at once: what comes after a scan needs its own. */
+  /** Gives the buffer's memory back at once: what comes after a scan needs its own. */
   close(): void {
-    for (const buffer of [this.#buffer, ...this.#spare.splice(0)]) release(buffer);
+    release(this.#buffer);
   }
 
   /** The result for a small file; undefined for a larger one, which is for `hash`. */
@@ -83,7 +71,8 @@ export class Lane {
       const fd = this.#open(file);
       try {
         const before = this.#admit(file, fd);
-        const content = await this.#sha256(fd, file.size);
+        const content =
+          await (file.size <= this.#most ? this.#whole(fd, file.size) : this.#chunks(fd, file.size));
         assertSteady(fd, before);
         return { kind: "hashed", file, content };
       } finally {
@@ -116,11 +105,30 @@ export class Lane {
     return stats;
   }
 
-  #readNow(fd: number, size: number): Bytes {
-    for (let at = 0; at < size;) {
-      at += this.#progress(readSync(fd, this.#buffer, at, size - at, null));
+  /** The first bytes of the buffer, which grows in steps, so that many files share one allocation. */
+  #room(size: number): Bytes {
+    if (this.#buffer.length < size) {
+      this.#buffer = new Uint8Array(Math.min(this.#most, Math.max(size, 2 * this.#buffer.length)));
     }
     return this.#buffer.subarray(0, size);
+  }
+
+  #readNow(fd: number, size: number): Bytes {
+    const room = this.#room(size);
+    for (let at = 0; at < size;) {
+      const count = readSync(fd, room, at, size - at, null);
+      at += this.#progress(count);
+    }
+    return room;
+  }
+
+  async #whole(fd: number, size: number): Promise<string> {
+    const room = this.#room(size);
+    for (let at = 0; at < size;) {
+      const count = await readLater(fd, room.subarray(at));
+      at += this.#progress(count);
+    }
+    return toHex(new Uint8Array(await webcrypto.subtle.digest("SHA-256", room)));
   }
 
   /** Counts bytes read before the end of the file was expected. That it grew shows afterwards. */
@@ -130,53 +138,36 @@ export class Lane {
     return count;
   }
 
-  async #sha256(fd: number, size: number): Promise<string> {
-    const hash = this.#newHash();
-    let sha256 = "";
+  /** Hashes one half of the buffer while the other is being filled. */
+  async #chunks(fd: number, size: number): Promise<string> {
+    const hash = createHash("sha256");
+    const [half, other] = this.#halves();
+    let [filling, spare] = [half, other];
+    let pending = readLater(fd, filling);
     try {
-      await this.#pass(fd, size, hash);
-    } finally {
-      sha256 = await hash.digest(); // also of a file that is given up, whose hash the thread would keep
-    }
-    return sha256;
-  }
-
-  /** Reads a chunk while the one before is being hashed. */
-  async #pass(fd: number, size: number, hash: PieceHash): Promise<void> {
-    let reading = this.#read(fd, size);
-    try {
-      for (let left = size; left > 0;) {
-        const chunk = await reading;
-        left -= this.#progress(chunk.length);
-        if (left > 0) reading = this.#read(fd, left);
-        this.#spare.push(whole(await hash.update(chunk)));
+      let total = 0;
+      for (let count = await pending; count > 0; count = await pending) {
+        const chunk = filling.subarray(0, count);
+        [filling, spare] = [spare, filling];
+        pending = readLater(fd, filling);
+        hash.update(chunk);
+        total += count;
+        this.#options.onBytes?.(count);
         this.#options.signal?.throwIfAborted();
+        if (total > size) break; // it grows, perhaps for ever
       }
+      if (total !== size) throw new Unsteady(CHANGED);
+      return hash.digest("hex");
     } finally {
-      await reading.catch(() => {}); // the descriptor must not be closed under a read
+      await pending.catch(() => {}); // the descriptor must not be closed under a read
     }
   }
 
-  /** The next chunk of at most `most` bytes; none at the end of the file. */
-  async #read(fd: number, most: number): Promise<Bytes> {
-    const buffer = this.#spare.pop() ?? new Uint8Array(CHUNK);
-    return buffer.subarray(0, await readLater(fd, buffer.subarray(0, most)));
+  #halves(): [Bytes, Bytes] {
+    const chunk = Math.min(CHUNK, Math.floor(this.#most / 2));
+    const room = this.#room(2 * chunk);
+    return [room.subarray(0, chunk), room.subarray(chunk)];
   }
-}
-
-function whole({ buffer }: Bytes): Bytes {
-  return new Uint8Array(buffer);
-}
-
-function hashHere(): PieceHash {
-  const hash = createHash("sha256");
-  return {
-    update(piece) {
-      hash.update(piece);
-      return Promise.resolve(piece);
-    },
-    digest: () => Promise.resolve(hash.digest("hex")),
-  };
 }
 
 /** @throws Unsteady when an open file is not as it was before it was read, by the finest times there are */

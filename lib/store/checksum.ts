@@ -10,8 +10,8 @@
  *                                       give as ETag of an object sent in parts
  */
 
-import { createHash } from "node:crypto";
-import { fromHex } from "../bytes.ts";
+import { createHash, webcrypto } from "node:crypto";
+import { type Bytes, fromHex, toHex } from "../bytes.ts";
 import type { PartReceipt } from "./store.ts";
 
 /** `sha256:…` of bytes in memory. */
@@ -29,6 +29,11 @@ export async function streamChecksum(bytes: AsyncIterable<Uint8Array>): Promise<
   const hash = createHash("sha256");
   for await (const piece of bytes) hash.update(piece);
   return `sha256:${hash.digest("hex")}`;
+}
+
+/** `sha256Hex` of many bytes, on a thread of its own, so that this one can go on meanwhile. */
+export async function sha256Later(bytes: Bytes): Promise<string> {
+  return toHex(new Uint8Array(await webcrypto.subtle.digest("SHA-256", bytes)));
 }
 
 /**

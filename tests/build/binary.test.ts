@@ -37,7 +37,7 @@ async function photos(machine: Machine): Promise<string> {
 
 async function addPhoto(machine: Machine, name: string, seed: number): Promise<void> {
   const path = machine.path("Photos", name);
-  await writeFile(path, pseudoRandom(100_000 * seed + 1, seed), { mode: 0o644 });
+  await writeFile(path, pseudoRandom(100_000 + seed, seed), { mode: 0o644 });
   await utimes(path, 1_714_557_600, 1_714_557_600 + seed);
 }
 

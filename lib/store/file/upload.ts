@@ -89,8 +89,6 @@ class FileUpload implements Upload {
   readonly #path: string;
   /** The SHA-256 of what stands in each part, as far as we saw it ourselves. */
   readonly #held = new Map<number, string>();
-  /** The end of the write that is under way. */
-  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(disk: Disk, token: string, plan: Plan, confirmed: readonly PartReceipt[]) {
     this.token = token;
@@ -120,24 +118,12 @@ class FileUpload implements Upload {
     }
     // A write that fails leaves neither the old bytes nor the new.
     this.#held.delete(index);
-    await this.#inTurn(() =>
-      this.#run("write", async () => {
-        // Opened for each part: a descriptor of its own hears of every write that failed since.
-        await withFile(this.#path, "r+", 0, (file) => this.#write(file, range.offset, body, sha256));
-      })
-    );
+    await this.#run("write", async () => {
+      // Opened for each part: a descriptor of its own hears of every write that failed since.
+      await withFile(this.#path, "r+", 0, (file) => this.#write(file, range.offset, body, sha256));
+    });
     this.#held.set(index, sha256);
     return { index, size: body.length, sha256, tag: "" };
-  }
-
-  /**
-   * One write after another: the system lets nobody else write to the file meanwhile, and each one takes a
-   * thread of the few that the runtime has, which then wait instead of encrypting.
-   */
-  #inTurn(write: () => Promise<void>): Promise<void> {
-    const turn = this.#writing.then(write);
-    this.#writing = turn.catch(() => {});
-    return turn;
   }
 
   async #write(file: FileHandle, offset: number, body: Bytes, sha256: string): Promise<void> {
