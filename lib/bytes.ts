@@ -74,3 +74,31 @@ export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Bytes>
 export function release(bytes: Bytes): void {
   bytes.buffer.transfer(0);
 }
+
+/**
+ * Large buffers that are used again and again: the first use of fresh memory costs a page fault, and zeroing,
+ * for every 4 KiB.
+ */
+export class SpareBuffers {
+  /** Bytes of each. */
+  readonly size: number;
+  readonly #most: number;
+  readonly #spare: Bytes[] = [];
+
+  /** @param most how many are kept while nobody uses them */
+  constructor(size: number, most: number) {
+    this.size = size;
+    this.#most = most;
+  }
+
+  /** A buffer with anything in it. */
+  take(): Bytes {
+    return this.#spare.pop() ?? new Uint8Array(this.size);
+  }
+
+  /** @param buffer as `take` gave it; nobody may use it any more, not even a call that is on its way */
+  give(buffer: Bytes): void {
+    if (this.#spare.length < this.#most) this.#spare.push(buffer);
+    else release(buffer);
+  }
+}

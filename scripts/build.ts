@@ -45,6 +45,9 @@ const ALONE = {
   autoloadTsconfig: false,
 };
 
+/** Options of the runtime that are built in: `lib/garbage.ts` asks for a collection. */
+const RUNTIME = ["--expose-gc"];
+
 /** As much of Bun's API as is used here. */
 interface BunApi {
   build(options: Record<string, unknown>): Promise<{ success: boolean; logs: readonly unknown[] }>;
@@ -132,7 +135,7 @@ async function build(name: string): Promise<void> {
     define: { COLDFRAME_BUILD: JSON.stringify(about) },
     plugins: [embed(fetchLibrary(target.library))],
     loader: { ".node": "file" }, // a file to unpack, not a module for Bun to load
-    compile: { ...ALONE, target: target.bun, outfile },
+    compile: { ...ALONE, execArgv: RUNTIME, target: target.bun, outfile },
   });
   if (!result.success) throw new Error(`${name}: ${result.logs.map(String).join("\n")}`);
   process.stdout.write(`${outfile}\n`);

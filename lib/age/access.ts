@@ -1,10 +1,24 @@
 /** One photo out of a stored volume: reading any range of an age file, by the chunks that hold it. */
 
-import { type Bytes, release } from "../bytes.ts";
-import { ColdframeError } from "../errors.ts";
+import { type Bytes, release, SpareBuffers } from "../bytes.ts";
+import { ColdframeError, hasCode } from "../errors.ts";
 import type { RandomAccess } from "../types.ts";
 import { type OpenedHeader, readHeader, type Unlock } from "./header.ts";
-import { CHUNK_SIZE, type CipherRange, cipherRange, NONCE_SIZE, PayloadKey, plainSize } from "./payload.ts";
+import {
+  CHUNK_SIZE,
+  type CipherRange,
+  cipherRange,
+  NONCE_SIZE,
+  PayloadKey,
+  plainSize,
+  SEALED_CHUNK_SIZE,
+} from "./payload.ts";
+
+/** For ciphertext that is read in runs of 64 chunks, a few at a time, as a restore does. */
+const rooms = new SpareBuffers(64 * SEALED_CHUNK_SIZE, 3);
+
+/** Told of a file that is not whole. */
+export type Rescue = (damage: ColdframeError) => void;
 
 /** A decrypted chunk, kept for small reads that follow each other. */
 interface Kept {
@@ -19,6 +33,8 @@ interface Kept {
  *
  * @param file the age file
  * @param name what errors shall call it
+ * @param rescue for who proves by its hash what he reads, and so can use what a file that lost its end still
+ *   holds: told of that instead of an error
  * @throws ColdframeError as `openHeader` does, and `damaged` for a file that was cut or added to; reads
  *   throw `damaged` for changed chunks, and RangeError for a range that is not inside
  */
@@ -26,21 +42,62 @@ export async function decryptAccess(
   file: RandomAccess,
   unlock: Unlock,
   name = "age file",
+  rescue?: Rescue,
 ): Promise<RandomAccess> {
-  return await openedAccess(file, await readHeader(file, unlock, name), name);
+  const start = new StartKept(file);
+  const access = await accessOf(start, await readHeader(start, unlock, name), name);
+  try {
+    await proveEnd(access);
+  } catch (error) {
+    if (rescue === undefined || !hasCode(error, "damaged")) throw error;
+    rescue(error);
+  }
+  return access;
 }
 
 /** `decryptAccess` for who knows the file key, as the box does that is about to store the file. */
 export async function openedAccess(
   file: RandomAccess,
-  { fileKey, headerSize }: OpenedHeader,
+  header: OpenedHeader,
   name = "age file",
+): Promise<RandomAccess> {
+  const access = await accessOf(file, header, name);
+  await proveEnd(access);
+  return access;
+}
+
+async function accessOf(
+  file: RandomAccess,
+  { fileKey, headerSize }: OpenedHeader,
+  name: string,
 ): Promise<RandomAccess> {
   const size = plainSize(file.size - headerSize, name);
   const key = await PayloadKey.derive(fileKey, await readExactly(file, headerSize, NONCE_SIZE, name), name);
-  const access = new DecryptedAccess(file, headerSize, key, size);
-  await access.readAt(size, 0);
-  return access;
+  return new DecryptedAccess(file, headerSize, key, size);
+}
+
+/** An empty range takes the chunk that it stands in. */
+async function proveEnd(access: RandomAccess): Promise<void> {
+  await access.readAt(access.size, 0);
+}
+
+/** Keeps what was read at the start of a file: the nonce stands right behind the header. */
+class StartKept implements RandomAccess {
+  readonly size: number;
+  readonly #file: RandomAccess;
+  #start: Bytes = new Uint8Array(0);
+
+  constructor(file: RandomAccess) {
+    this.size = file.size;
+    this.#file = file;
+  }
+
+  async readAt(offset: number, length: number, into?: Bytes): Promise<Bytes> {
+    if (offset + length <= this.#start.length) return this.#start.slice(offset, offset + length);
+    const bytes = await this.#file.readAt(offset, length, into);
+    if (offset === 0 && into === undefined) this.#start = bytes.slice();
+    return bytes;
+  }
 }
 
 class DecryptedAccess implements RandomAccess {
@@ -75,13 +132,18 @@ class DecryptedAccess implements RandomAccess {
 
   /** Fetches and opens chunks; their ciphertext does not stay in memory. */
   async #open(range: CipherRange, into: Bytes | undefined): Promise<Bytes> {
-    const room = new Uint8Array(range.length);
+    const isLong = range.length > rooms.size / 2 && range.length <= rooms.size;
+    const room = isLong ? rooms.take() : new Uint8Array(range.length);
     try {
       const at = this.#payloadAt + range.offset;
       const sealed = await readExactly(this.#file, at, range.length, this.#key.name, room);
-      return await this.#key.decryptChunks(range.firstChunk, sealed, range.last, into);
-    } finally {
-      release(room);
+      const plain = await this.#key.decryptChunks(range.firstChunk, sealed, range.last, into);
+      if (isLong) rooms.give(room);
+      else release(room);
+      return plain;
+    } catch (error) {
+      release(room); // what failed may still write there
+      throw error;
     }
   }
 }

@@ -3,7 +3,7 @@
  * plaintext. This is what lets an upload of gigabytes go on at part 37, with the same bytes as before.
  */
 
-import { type Bytes, equal } from "../bytes.ts";
+import { type Bytes, equal, release } from "../bytes.ts";
 import type { RandomAccess } from "../types.ts";
 import { assertHeaderOf, type Envelope } from "./header.ts";
 import { CHUNK_SIZE, chunkCount, NONCE_SIZE, PayloadKey, payloadSize, SEALED_CHUNK_SIZE } from "./payload.ts";
@@ -127,6 +127,7 @@ export class AgeWriter {
       chunk = next;
     }
     if (endChunk > first) this.#straddler = this.#chunkOffset(endChunk) > end ? last : undefined;
+    if (this.#isEnd(endChunk)) this.#releaseBuffers();
   }
 
   /** A kept chunk has lain in memory while the part before it was sent, so it is compared once more. */
@@ -169,6 +170,12 @@ export class AgeWriter {
     const size = Math.min(BATCH * CHUNK_SIZE, this.#plain.size);
     const needsTwo = this.#plain.size > BATCH * CHUNK_SIZE;
     return [new Uint8Array(size), new Uint8Array(needsTwo ? size : 0)];
+  }
+
+  /** Those of one volume after the other would pile up. */
+  #releaseBuffers(): void {
+    this.#buffers?.forEach(release);
+    this.#buffers = undefined;
   }
 
   async #read(chunk: number, end: number, into: Bytes): Promise<Bytes> {

@@ -3,6 +3,7 @@
 import { type Client, createClient, type InValue, LibsqlError, type Row, type Value } from "@libsql/client";
 import { ColdframeError, messageOf } from "../errors.ts";
 import { databaseUrl } from "../files.ts";
+import { Pace } from "../pace.ts";
 
 /** One SQL statement with its arguments. */
 export interface Statement {
@@ -29,6 +30,11 @@ export class Database {
   /** The file or address, for messages. */
   readonly place: string;
   readonly #client: Client;
+  /**
+   * A local file is read and written within the call: without a turn of the event loop now and then, going
+   * through a large table would hold up Ctrl-C, the display, and the runtime's giving back of memory.
+   */
+  readonly #pace = new Pace();
 
   constructor(client: Client, place: string) {
     this.#client = client;
@@ -45,6 +51,7 @@ export class Database {
    * read again page by page, as of one moment.
    */
   async all<T>(sql: string, args: readonly InValue[], parse: (row: RowReader) => T): Promise<T[]> {
+    if (this.#pace.due) await this.#pace.rest();
     const rows = this.local || !isPageable(sql)
       ? await this.#rows(this.#client, sql, args)
       : await this.#pagedRows(sql, args);
@@ -114,6 +121,7 @@ export class Database {
    */
   async write(statements: readonly Statement[]): Promise<number[]> {
     if (statements.length === 0) return [];
+    if (this.#pace.due) await this.#pace.rest();
     const batch = statements.map(({ sql, args }) => ({ sql, args: [...(args ?? [])] }));
     const results = await this.#guard(() => this.#client.batch(batch, "write"));
     return results.map((result) => result.rowsAffected);

@@ -47,7 +47,7 @@ const SCHEMA = [
 
 const FOLDER = "listing-";
 /** Rows of one transaction, and of one page. */
-const BATCH = 2_000;
+const BATCH = 250;
 
 /** A listing on the disk. */
 export class Listing {
@@ -78,16 +78,14 @@ export class Listing {
   }
 
   /**
-   * Takes in a whole listing.
+   * Takes in a whole listing. An object that is given again counts once.
    *
    * @returns how many objects there are
    * @throws what the listing throws: half of one counts for nothing
    */
   async take(objects: AsyncIterable<ListedObject>, onBatch: (count: number) => void): Promise<number> {
     let batch: [string, number][] = [];
-    let total = 0;
     const flush = async () => {
-      total += batch.length;
       onBatch(batch.length);
       await this.#db.write([{
         sql: "INSERT OR REPLACE INTO listed SELECT value ->> 0, value ->> 1 FROM json_each(?)",
@@ -100,7 +98,7 @@ export class Listing {
       if (batch.length >= BATCH) await flush();
     }
     if (batch.length > 0) await flush();
-    return total;
+    return await this.#db.first("SELECT count(*) AS n FROM listed", [], (row) => row.int("n")) ?? 0;
   }
 
   /** The sizes of those of these objects that are there. */
@@ -111,6 +109,33 @@ export class Listing {
       (row) => [row.text("key"), row.int("size")] as const,
     );
     return new Map(rows);
+  }
+
+  /**
+   * Compares objects with the listing.
+   *
+   * @returns how many of them are there, and those that have another size than they should, or none
+   */
+  async compare<T extends ListedObject>(
+    objects: readonly T[],
+  ): Promise<{ there: number; differing: { object: T; found: number | undefined }[] }> {
+    const wanted = JSON.stringify(objects.map(({ key, size }) => [key, size]));
+    const from = "FROM json_each(?) w LEFT JOIN listed l ON l.key = w.value ->> 0";
+    const [there, differing] = await Promise.all([
+      this.#db.first(`SELECT count(l.key) AS n ${from}`, [wanted], (row) => row.int("n")),
+      this.#db.all(
+        `SELECT w.key AS at, l.size AS size ${from} WHERE l.size IS NOT w.value ->> 1`,
+        [wanted],
+        (row) => ({ at: row.int("at"), found: row.optionalInt("size") }),
+      ),
+    ]);
+    return {
+      there: there ?? 0,
+      differing: differing.flatMap(({ at, found }) => {
+        const object = objects[at];
+        return object === undefined ? [] : [{ object, found }];
+      }),
+    };
   }
 
   /** Takes in what an index says. Of several versions of a path, the latest stays. */

@@ -85,7 +85,8 @@ export function foldedKey(key: string): string {
   return key.normalize("NFC").toLowerCase();
 }
 
-const PAGE = 2_000;
+/** Rows read at once: what a run holds of a mirror of any size. */
+const PAGE = 250;
 
 /** Every object of a mirror that was ever stored, by key (in the order of its UTF-8 bytes), page by page. */
 export async function* mirroredPages(db: Database, store: string): AsyncGenerator<MirroredObject[]> {
@@ -95,6 +96,47 @@ export async function* mirroredPages(db: Database, store: string): AsyncGenerato
       `${FROM} WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
       [store, after],
       parse,
+    );
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.key;
+  }
+}
+
+/** What a mirror must hold, as far as a listing shows it. */
+export interface StoredSize {
+  readonly id: number;
+  readonly key: string;
+  readonly path: string;
+  /** Bytes of the object. */
+  readonly size: number;
+  /** Whether it is known to be gone. */
+  readonly isMissing: boolean;
+}
+
+const SIZE_COLUMNS = {
+  id: "m.id",
+  key: "m.key",
+  path: "m.path",
+  size: "m.size",
+  missing: "m.missing IS NOT NULL",
+};
+
+/** As `mirroredPages`, in a fraction of the time and memory. */
+export async function* storedSizes(db: Database, store: string): AsyncGenerator<StoredSize[]> {
+  for (let after = "";;) {
+    const page = await db.page(
+      SIZE_COLUMNS,
+      `FROM mirrored m WHERE m.store = ? AND m.key > ? ORDER BY m.key LIMIT ${PAGE}`,
+      [store, after],
+      (row) => ({
+        id: row.int("id"),
+        key: row.text("key"),
+        path: row.text("path"),
+        size: row.int("size"),
+        isMissing: row.int("missing") === 1,
+      }),
     );
     if (page.length > 0) yield page;
     const last = page.at(-1);

@@ -29,7 +29,7 @@ export interface HashedFile {
 /** Why a version is no longer current. */
 export type Ending = "changed" | "moved" | "gone";
 
-const PAGE = 5_000;
+const PAGE = 250;
 
 /** The current versions of a source, by path (in the order of its UTF-8 bytes), a page at a time. */
 export async function* knownVersions(db: Database, source: number): AsyncGenerator<KnownVersion[]> {

@@ -1,7 +1,6 @@
 /** What waits for a volume: files whose contents are in none, and what the next manifest must mention. */
 
-import { Buffer } from "node:buffer";
-import { utf8 } from "../bytes.ts";
+import { byPath } from "../order.ts";
 import type { Database, RowReader } from "./database.ts";
 import { type FolderRow, unlistedFolders } from "./folders.ts";
 
@@ -148,7 +147,7 @@ function parseWaiting(row: RowReader): WaitingFile {
 
 /** The oldest first; those of one moment in the order of their paths' UTF-8 bytes. */
 function byTimeAndPath(a: WaitingFile, b: WaitingFile): number {
-  return a.mtime - b.mtime || Buffer.compare(utf8(a.path), utf8(b.path));
+  return a.mtime - b.mtime || byPath(a.path, b.path);
 }
 
 /** What no manifest names yet and the next one must. */

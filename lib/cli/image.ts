@@ -8,7 +8,7 @@ import { type ImageFile, openImageFile } from "../jobs/image/open.ts";
 import { unlockWith } from "../jobs/unlock.ts";
 import type { OnLost } from "../iso/read.ts";
 import { ColdframeError } from "../errors.ts";
-import { type CommandContext, EXIT, type GlobalFlags } from "./command.ts";
+import { type CommandContext, EXIT, type ExitCode, type GlobalFlags } from "./command.ts";
 import { passphraseAsker } from "./passphrase.ts";
 import { warn } from "./terminal.ts";
 
@@ -52,6 +52,7 @@ export async function withImage<T>(
     identities: unlockWith(identity, ask),
     passphrase: async () => ({ passphrase: await passphraseOf(path, ask) }),
   });
+  if (image.damage !== undefined) warn(terminal, image.damage.message);
   try {
     return await body(image);
   } finally {
@@ -65,6 +66,11 @@ async function passphraseOf(path: string, ask: ReturnType<typeof passphraseAsker
   throw new ColdframeError("passphrase", `${path} is encrypted with a passphrase`, {
     hint: "Give it in the environment variable COLDFRAME_PASSPHRASE, or run on a terminal.",
   });
+}
+
+/** The exit code of who finds all he looks for in an image. */
+export function exitOf({ damage }: ImageFile): ExitCode {
+  return damage === undefined ? EXIT.done : EXIT.damage;
 }
 
 /** Names each part of an image that cannot be read, and makes that the exit code. */

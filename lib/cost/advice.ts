@@ -22,6 +22,8 @@ export interface AdviceCase {
   readonly photosPerYear: number;
   /** Bytes of a photo. */
   readonly photoSize: number;
+  /** Requests that read one photo from a volume. */
+  readonly photoGets: number;
   /** How many days thawed copies stay. */
   readonly days: number;
   /** How many requests a volume of so many bytes takes before the one that finishes it. */
@@ -81,15 +83,12 @@ function sizeCost(prices: Prices, volumeClass: ClassPrices, what: AdviceCase, si
   return { size, volumes, upload, overhead, photo, total };
 }
 
-/** The header, and the range of the photo. */
-export const GETS_FOR_A_PHOTO = 2;
-
 function cheapestPhoto(prices: Prices, volumeClass: ClassPrices, what: AdviceCase, thawed: number): Money {
   const costs = restoreCosts(prices, volumeClass, {
     volumes: 1,
     thawBytes: thawed,
     readBytes: Math.min(what.photoSize, thawed),
-    gets: GETS_FOR_A_PHOTO,
+    gets: what.photoGets,
     days: what.days,
     freeBytes: prices.egress.freeBytes,
   });

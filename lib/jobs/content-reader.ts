@@ -88,24 +88,25 @@ export class ContentReader {
 }
 
 function fillSmall(target: Bytes, content: ReadableContent, offset: number): void {
-  const bytes = readSmall(content);
+  const isWhole = target.length === content.size;
+  const bytes = readSmall(content, isWhole ? target : new Uint8Array(content.size));
   if (createHash("sha256").update(bytes).digest("hex") !== content.sha256) throw changed(content);
-  target.set(bytes.subarray(offset, offset + target.length));
+  if (!isWhole) target.set(bytes.subarray(offset, offset + target.length));
 }
 
-function readSmall(content: ReadableContent): Bytes {
+/** Reads a file whole into `into`, which has its size. */
+function readSmall(content: ReadableContent, into: Bytes): Bytes {
   const fd = guarded(content, () => openSync(content.path, OPEN_FLAGS));
   try {
     const stat = guarded(content, () => fstatSync(fd));
     if (!stat.isFile() || stat.size !== content.size) throw changed(content);
-    const bytes = new Uint8Array(content.size);
     let at = 0;
-    while (at < bytes.length) {
-      const read = guarded(content, () => readSync(fd, bytes, at, bytes.length - at, at));
+    while (at < into.length) {
+      const read = guarded(content, () => readSync(fd, into, at, into.length - at, at));
       if (read === 0) throw changed(content);
       at += read;
     }
-    return bytes;
+    return into;
   } finally {
     closeSync(fd);
   }

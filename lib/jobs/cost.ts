@@ -3,8 +3,8 @@
 import { payloadSize } from "../age/payload.ts";
 import { contentsToKeep, snapshotsByStore, stagedByStore, unfinishedByStore } from "../catalog/cost.ts";
 import { listVolumes, type Volume } from "../catalog/volumes.ts";
-import { NO_MENTIONS, unlisted, waitingFiles } from "../catalog/waiting.ts";
-import { type Advice, adviseVolumeSize, GETS_FOR_A_PHOTO } from "../cost/advice.ts";
+import { NO_MENTIONS } from "../catalog/waiting.ts";
+import { type Advice, adviseVolumeSize } from "../cost/advice.ts";
 import { compareLayouts, type Comparison } from "../cost/compare.ts";
 import { Money } from "../cost/money.ts";
 import type { ClassPrices, Prices } from "../cost/prices.ts";
@@ -20,8 +20,9 @@ import {
 } from "../cost/storage.ts";
 import { partSizeFor, USUAL_PART } from "../store/s3/upload.ts";
 import { pricesOf, type PriceSource, tariffOf } from "./cost-tariff.ts";
+import { planAll } from "./planning.ts";
+import { OPENING_REQUESTS, PIECE } from "./restore/object-access.ts";
 import type { Session } from "./session.ts";
-import { planWaiting } from "./sync.ts";
 import { measureVolume } from "./volume.ts";
 
 /** What to price. */
@@ -121,10 +122,11 @@ export interface CostReport {
 export const THAWED_DAYS = 7;
 
 const DAY = 86_400_000;
-/** Restores read in pieces of this size. */
-const PIECE = 4 * 1024 * 1024;
 /** The header of a post-quantum recipient, the longest there is. */
 const HEADER_SIZE = 1_643;
+/** What opens a volume, and the range of the photo. */
+const GETS_FOR_A_PHOTO = OPENING_REQUESTS + 1;
+
 /** What the advice takes for a photo where there is none yet, in bytes. */
 const USUAL_PHOTO = 3_000_000;
 
@@ -152,6 +154,7 @@ export async function costOf(session: Session, options: CostOptions): Promise<Co
     years,
     photosPerYear,
     photoSize: average,
+    photoGets: GETS_FOR_A_PHOTO,
     days: THAWED_DAYS,
     partRequests,
   });
@@ -319,10 +322,8 @@ async function sealCost(
   volumeClass: ClassPrices,
   { cold, volumeSize }: CostOptions,
 ): Promise<SealCost> {
-  const { db, home, archive } = session;
-  const waiting = await waitingFiles(db, home.box);
-  const mentions = await unlisted(db, home.box);
-  const { full, rest } = planWaiting(session, waiting, mentions, volumeSize);
+  const { home, archive } = session;
+  const { full, rest, mentions } = await planAll(session, volumeSize);
   const plan = rest.length === 0 ? full : [...full, rest];
   const draft = { archive: archive.archive, box: home.box, created: session.now(), udf: home.config.udf };
   const sizes = plan.map((files, i) =>
@@ -332,7 +333,7 @@ async function sealCost(
   return {
     pricesOf: prices.date,
     store: cold,
-    files: new Set(waiting.map(({ content }) => content)).size,
+    files: new Set(plan.flat().map(({ content }) => content)).size,
     volumes: sizes.length,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     requests: requestCost(prices, volumeClass, sending(sizes)),

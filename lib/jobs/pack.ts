@@ -14,7 +14,7 @@ import { absolutePath } from "./content-reader.ts";
 import { encrypted } from "./seal.ts";
 import type { ObjectMaker } from "./send.ts";
 import type { Session } from "./session.ts";
-import { planWaiting } from "./sync.ts";
+import { planWaiting } from "./planning.ts";
 import { buildVolume, volumeRows } from "./volume.ts";
 import { VolumeReader } from "./volume-reader.ts";
 

@@ -36,6 +36,7 @@ import { type Mentions, type WaitingFile } from "../catalog/waiting.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";
 import { encodeManifest, type Manifest } from "../plan/manifest.ts";
 import { volumeName } from "../plan/name.ts";
+import { collectGarbage } from "../garbage.ts";
 import type { Store, UploadInfo } from "../store/store.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
 import { inMemory, type Plaintext } from "./plaintext.ts";
@@ -67,7 +68,9 @@ export async function sealFiles(
   mentions: Mentions,
 ): Promise<SealOutcome> {
   const store = await session.cold();
+  collectGarbage(); // of planning, which has laid out several volumes
   const volume = await planNewVolume(session, store, files, mentions);
+  collectGarbage();
   return await sealPlanned(session, volume);
 }
 
@@ -84,8 +87,10 @@ export async function sealPlanned(session: Session, volume: Volume): Promise<Sea
     throw new ColdframeError("catalog", `the planned volume ${volume.name} has lost its upload`);
   }
   const reader = new VolumeReader(...await builtFromCatalog(session, volume));
+  collectGarbage();
   try {
     const sent = await sendVolume(session, store, upload, reader, volume);
+    collectGarbage();
     await storeManifest(session, store, volume, reader.built.manifest);
     await markStored(session.db, volume.id, sent.checksum, session.now());
     return { kind: "sealed", volume: { name: volume.name, files: volume.files, size: sent.size } };

@@ -8,7 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, release } from "../bytes.ts";
 import { ColdframeError, StoreError } from "../errors.ts";
 import { agree, partsChecksum, sha256Hex, sha256Later } from "../store/checksum.ts";
 import {
@@ -252,7 +252,7 @@ async function sendParts(
       await lanes.start(buffer, () => send(index, body));
     }
   } finally {
-    await lanes.settle(); // parts on their way are confirmed and noted even when the run stops here
+    await lanes.close(); // parts on their way are confirmed and noted even when the run stops here
   }
   lanes.throwFailure();
   await maker.prove();
@@ -357,8 +357,10 @@ class Lanes {
     this.#inFlight.add(run);
   }
 
-  async settle(): Promise<void> {
+  /** Waits for the parts on their way, and gives the buffers back. */
+  async close(): Promise<void> {
     await Promise.all(this.#inFlight);
+    this.#free.splice(0).forEach(release);
   }
 
   throwFailure(): void {

@@ -5,16 +5,14 @@ import { stagedContents } from "../catalog/staged.ts";
 import {
   type Mentions,
   NO_MENTIONS,
-  oldestWaiting,
-  unlisted,
   unsealedFiles,
   type WaitingFile,
   waitingFiles,
 } from "../catalog/waiting.ts";
 import { StoreError } from "../errors.ts";
-import { planVolumes } from "../plan/plan.ts";
 import { isPartial } from "./mirror/mirror.ts";
 import { type MirrorOutcome, runDueMirrors } from "./mirror/settings.ts";
+import { PLAN_AT_ONCE, planAll, planOldest } from "./planning.ts";
 import { continueUnattended } from "./restore/unattended.ts";
 import { isShared } from "./room.ts";
 import { type FileProblem, type ScanOptions, type ScanReport, scanSources } from "./scan.ts";
@@ -25,7 +23,6 @@ import { type StagingPlan, StagingTier } from "./staging.ts";
 import { settleSync } from "./sync-findings.ts";
 import { owesTidying, tidyStaging } from "./tidy.ts";
 import { tidyUploads, type UnfinishedUpload } from "./uploads.ts";
-import { measureVolume } from "./volume.ts";
 
 /** How to sync. */
 export interface SyncOptions extends ScanOptions {
@@ -228,15 +225,11 @@ class Syncing {
    * @returns whether no file turned out to have changed
    */
   async #sealOldest(): Promise<boolean> {
-    const { db, home } = this.#session;
     const { volumeSize, planAtOnce = PLAN_AT_ONCE } = this.#options;
     for (;;) {
-      const oldest = await oldestWaiting(db, home.box, planAtOnce);
-      if (oldest === undefined) return true;
-      const mentions = await unlisted(db, home.box);
-      const { full } = planWaiting(this.#session, oldest, mentions, volumeSize);
-      if (full.length === 0) return true; // they are small: one plan can hold them after all
-      if (!await this.#seal(full, mentions)) return false;
+      const plan = await planOldest(this.#session, planAtOnce, volumeSize);
+      if (plan === undefined || plan.full.length === 0) return true; // one plan can hold them after all
+      if (!await this.#seal(plan.full, plan.mentions)) return false;
     }
   }
 
@@ -290,10 +283,7 @@ class Syncing {
     rest: readonly WaitingFile[];
     mentions: Mentions;
   }> {
-    const { db, home } = this.#session;
-    const waiting = await waitingFiles(db, home.box);
-    const mentions = await unlisted(db, home.box);
-    const { full, rest } = planWaiting(this.#session, waiting, mentions, this.#options.volumeSize);
+    const { full, rest, mentions } = await planAll(this.#session, this.#options.volumeSize);
     if (!this.#options.seal || rest.length === 0) return { volumes: full, rest, mentions };
     return { volumes: [...full, rest], rest: [], mentions };
   }
@@ -315,35 +305,6 @@ class Syncing {
     } else this.#session.report.warn(`${outcome.error.message}; it is planned anew.`);
     return false;
   }
-}
-
-/**
- * The most files of a volume. 5 GB of photos are some 2,000; ten thousand take what memory a small Pi has to
- * spare.
- */
-const MAX_FILES = 10_000;
-/** More than one volume can take, so that a plan of so many has a full one. */
-const PLAN_AT_ONCE = 2 * MAX_FILES;
-
-/** Plans volumes of waiting files; what the whole archive has to mention goes into the first. */
-export function planWaiting(
-  session: Session,
-  waiting: readonly WaitingFile[],
-  mentions: Mentions,
-  volumeSize: number,
-): ReturnType<typeof planVolumes<WaitingFile>> {
-  const draft = {
-    archive: session.archive.archive,
-    box: session.home.box,
-    created: session.now(),
-    udf: session.home.config.udf,
-  };
-  return planVolumes(waiting, {
-    volumeSize,
-    maxFiles: MAX_FILES,
-    measure: (files, volume) =>
-      measureVolume({ ...draft, files, ...(volume === 0 ? mentions : NO_MENTIONS) }),
-  });
 }
 
 function noRoom({ urls }: Session): Trouble {

@@ -28,6 +28,8 @@ export interface UploadOptions {
   readonly plain: boolean;
   /** Give up what was sent of a file before, and begin again. */
   readonly force: boolean;
+  /** Only to look at the files, and say what would be sent. */
+  readonly dryRun: boolean;
 }
 
 /** A file that is a volume in the cold store now. */
@@ -39,7 +41,7 @@ export interface UploadedImage {
   readonly size: number;
   /** Files that the catalog knows in it. */
   readonly files: number;
-  /** False when it had been stored before. */
+  /** False when it had been stored before; true, in a dry run, when it would be sent. */
   readonly sent: boolean;
 }
 
@@ -62,18 +64,19 @@ const ABOUT_FILE = [
 
 /** Uploads image files, one after another. */
 export async function uploadImages(session: Session, options: UploadOptions): Promise<UploadReport> {
+  const handle = options.dryRun ? previewImage : uploadImage;
   const uploaded: UploadedImage[] = [];
   const failed: { path: string; reason: string }[] = [];
   for (const path of options.files) {
     session.signal.throwIfAborted();
     try {
-      uploaded.push(await uploadImage(session, path, options));
+      uploaded.push(await handle(session, path, options));
     } catch (error) {
       if (!(error instanceof ColdframeError) || !ABOUT_FILE.includes(error.code)) throw error;
       failed.push({ path, reason: error.message });
     }
   }
-  if (uploaded.some(({ sent }) => sent)) {
+  if (!options.dryRun && uploaded.some(({ sent }) => sent)) {
     await storeSnapshot(session, await session.staging());
     await tidyStaging(session);
     await tendSnapshots(session);
@@ -81,11 +84,26 @@ export async function uploadImages(session: Session, options: UploadOptions): Pr
   return { uploaded, failed };
 }
 
+async function readImage(session: Session, path: string): Promise<ImageFile> {
+  const reading = session.report.phase(`Reading ${path}`);
+  return await inspectImage(path, (bytes) => reading.add(bytes), session.signal)
+    .finally(() => reading.done());
+}
+
+/** What `uploadImage` would do, as far as the catalog tells. */
+async function previewImage(session: Session, path: string, options: UploadOptions): Promise<UploadedImage> {
+  const file = await readImage(session, path);
+  const known = await findVolume(session.db, file.name);
+  if (known !== undefined) assertReplaceable(file, known);
+  if (known?.state === "stored") return describe(file, known, false);
+  const { name, size } = file;
+  const key = volumeKey(name, options.plain && !file.encrypted);
+  return { path, name, key, size, files: known?.files ?? 0, sent: true };
+}
+
 async function uploadImage(session: Session, path: string, options: UploadOptions): Promise<UploadedImage> {
   const store = await session.cold();
-  const reading = session.report.phase(`Reading ${path}`);
-  const file = await inspectImage(path, (bytes) => reading.add(bytes), session.signal)
-    .finally(() => reading.done());
+  const file = await readImage(session, path);
   const volume = await volumeOf(session, file);
   if (volume.state === "stored") return describe(file, volume, false);
   if (options.force) await giveUp(session, volume);
@@ -112,6 +130,15 @@ async function volumeOf(session: Session, file: ImageFile): Promise<Volume> {
   const known = await findVolume(session.db, file.name);
   if (known === undefined) return await register(session, file);
   if (known.fileSha256 === file.sha256) return known;
+  assertReplaceable(file, known);
+  await giveUp(session, known);
+  await dropPlanned(session.db, known.id);
+  return await register(session, file);
+}
+
+/** A file may be the volume of its name, or take the place of one that nobody has stored or filled. */
+function assertReplaceable(file: ImageFile, known: Volume): void {
+  if (known.fileSha256 === file.sha256) return;
   if (known.state !== "packed") {
     throw new ColdframeError("exists", `${file.path}: another volume is called ${file.name}`, {
       hint: "Give the file another name.",
@@ -126,9 +153,6 @@ async function volumeOf(session: Session, file: ImageFile): Promise<Volume> {
       },
     );
   }
-  await giveUp(session, known);
-  await dropPlanned(session.db, known.id);
-  return await register(session, file);
 }
 
 function register(session: Session, file: ImageFile): Promise<Volume> {

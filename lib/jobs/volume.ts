@@ -3,6 +3,7 @@
  * creation time, everything here comes out the same, so that a part can be made again after a crash.
  */
 
+import { Buffer } from "node:buffer";
 import { type Bytes, utf8 } from "../bytes.ts";
 import type { FolderRow } from "../catalog/folders.ts";
 import type { VolumeFile } from "../catalog/volumes.ts";
@@ -76,11 +77,11 @@ export function buildVolume(draft: VolumeDraft): BuiltVolume {
 
 /** Bytes of text that a file adds to a volume at the most: its lines in the manifest and in the sums. */
 function listedBytes(file: Omit<FileOfVolume, "content">): number {
-  return rowBytes(manifestFile(file, Number.MAX_SAFE_INTEGER)) + utf8(encodeSums([file])).length;
+  return rowBytes(manifestFile(file, Number.MAX_SAFE_INTEGER)) + Buffer.byteLength(encodeSums([file]));
 }
 
 function rowBytes(row: ManifestFile | ManifestFolder): number {
-  return utf8(JSON.stringify(row)).length + 1;
+  return Buffer.byteLength(JSON.stringify(row)) + 1;
 }
 
 /**

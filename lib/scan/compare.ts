@@ -5,7 +5,7 @@
 
 import { type Difference, differences, type Fingerprint, type FoundFile, type InodeTrust } from "./found.ts";
 import { type Batches, delegate } from "./feed.ts";
-import { byPath } from "./order.ts";
+import { byPath } from "../order.ts";
 import type { UnknownPaths } from "./report.ts";
 
 /** A file of the source as it was last seen and hashed. A caller may add fields of its own. */
@@ -32,7 +32,7 @@ export type Comparison<K extends KnownFile = KnownFile> =
   | { readonly kind: "unknown"; readonly known: K };
 
 /** Comparisons given together, about. */
-const BATCH = 1000;
+const BATCH = 250;
 
 /**
  * Merges what is known with what is found, path by path.

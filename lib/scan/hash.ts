@@ -13,7 +13,7 @@ import type { FoundFile, InodeTrust } from "./found.ts";
 import { type Batches, Feed } from "./feed.ts";
 import { Lane } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
-import { Pace } from "./pace.ts";
+import { Pace } from "../pace.ts";
 
 /** What became of one file. */
 export type HashResult =

@@ -87,6 +87,16 @@ export class IgnoreRules {
   }
 
   /**
+   * Whether a pattern may match one of the files and folders of a listing; false is certain, and spares a
+   * question for each of them.
+   *
+   * @param paths relative to the source; several names of one folder may follow each other, each after a slash
+   */
+  mayMatch(paths: string): boolean {
+    return this.#levels.some(({ matcher }) => matcher.mayMatch(paths));
+  }
+
+  /**
    * The rules inside a folder that is not ignored.
    *
    * @param folder relative to the source; "" for the source itself
@@ -121,15 +131,23 @@ class Matcher {
   readonly #compiled: ignore.Ignore;
   #current: ignore.Ignore;
   #asked = 0;
+  readonly #marks: RegExp;
 
   constructor(patterns: readonly string[]) {
     this.#patterns = patterns;
+    this.#marks = marksOf(patterns);
     this.#compiled = ignore({ ignorecase: false }).add(patterns);
     this.#current = this.#compiled;
   }
 
+  /** False when no pattern can match a path that is part of this text. */
+  mayMatch(text: string): boolean {
+    return this.#marks.test(text);
+  }
+
   /** True: left out; false: taken back; undefined: no pattern speaks of it. */
   test(path: string): boolean | undefined {
+    if (!this.mayMatch(path)) return undefined;
     const { ignored, unignored } = this.#ask(path);
     return ignored ? true : unignored ? false : undefined;
   }
@@ -147,4 +165,17 @@ class Matcher {
     }
     return this.#current.test(path);
   }
+}
+
+/** Finds the marks of all patterns. */
+function marksOf(patterns: readonly string[]): RegExp {
+  const marks = new Set(patterns.filter((pattern) => !/^(#|\s*$)/.test(pattern)).map(markOf));
+  if (marks.size === 0) return /(?!)/;
+  return new RegExp([...marks].map((mark) => mark.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"));
+}
+
+/** The longest piece of text that every path has that a pattern matches; "" when there may be none. */
+function markOf(pattern: string): string {
+  const [plain = ""] = pattern.split("["); // what follows may stand for any character
+  return plain.split(/[\s/*?\\!\ufeff]+/).reduce((a, b) => b.length > a.length ? b : a);
 }

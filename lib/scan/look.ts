@@ -8,36 +8,60 @@ export type Look =
   | { readonly ok: true; readonly stats: Stats }
   | { readonly ok: false; readonly error: unknown };
 
-/** Calls in flight on a slow disk: enough to fill a network's round trip. */
-const IN_FLIGHT = 32;
-/** Above this many ms for one call, waiting outweighs the cost of asking side by side. */
+/** Files looked at as one group; side by side, that many calls are in flight: enough to fill a network's round trip. */
+const GROUP = 32;
+/** A call that takes longer than this many ms has waited for a disk or a server, or for a turn of the processor. */
 const SLOW = 0.1;
-/** Below this many ms for each, the disk answers from memory again. */
-const FAST = 0.05;
+/** A busy machine takes the processor away once or twice in a group; a disk that is slow is so for many calls. */
+const MANY = 4;
+/** Groups asked side by side before one is tried again one by one, at most. */
+const LONGEST = 64;
 
 /**
  * Looks at files in runs. One call after the other is cheapest while the system answers from memory
  * (a tenth of the time of a promise for each); where each answer takes a round trip to a disk or a
- * server, many are asked side by side. Which of the two it is shows in the time the last run took.
+ * server, many are asked side by side. Which of the two it is shows in how many calls of a group were slow,
+ * and is tried again from time to time.
  */
 export class Looker {
-  #slow: boolean;
+  /** Groups still to be asked side by side. */
+  #aside: number;
+  /** How many it will be when the next try finds it slow. */
+  #patience = 1;
 
-  /** @param slow how to begin; for tests */
-  constructor(slow = false) {
-    this.#slow = slow;
+  /** @param aside groups to ask side by side at first; for tests */
+  constructor(aside = 0) {
+    this.#aside = aside;
   }
 
   /** One answer for each path, in their order. Never throws. */
   async look(paths: readonly string[]): Promise<Look[]> {
-    const began = performance.now();
-    const looks = this.#slow ? await sideBySide(paths) : paths.map(lookNow);
-    this.#learn((performance.now() - began) / paths.length);
+    const looks: Look[] = [];
+    while (looks.length < paths.length) {
+      const end = Math.min(looks.length + GROUP, paths.length);
+      if (this.#aside > 0) this.#aside--;
+      else this.#tryOneByOne(paths, end, looks);
+      if (looks.length < end) looks.push(...await sideBySide(paths.slice(looks.length, end)));
+    }
     return looks;
   }
 
-  #learn(each: number): void {
-    this.#slow = this.#slow ? each > FAST : each > SLOW;
+  /** Adds looks up to `end`, or until many calls were slow. */
+  #tryOneByOne(paths: readonly string[], end: number, looks: Look[]): void {
+    let slow = 0;
+    let before = performance.now();
+    for (let i = looks.length; i < end && slow < MANY; i++) {
+      looks.push(lookNow(paths[i] ?? ""));
+      const after = performance.now();
+      if (after - before > SLOW) slow++;
+      before = after;
+    }
+    if (slow < MANY) {
+      this.#patience = 1;
+    } else {
+      this.#aside = this.#patience;
+      this.#patience = Math.min(LONGEST, 2 * this.#patience);
+    }
   }
 }
 
@@ -50,12 +74,8 @@ export function lookNow(path: string): Look {
   }
 }
 
-async function sideBySide(paths: readonly string[]): Promise<Look[]> {
-  const out: Look[] = [];
-  for (let at = 0; at < paths.length; at += IN_FLIGHT) {
-    out.push(...await Promise.all(paths.slice(at, at + IN_FLIGHT).map(lookLater)));
-  }
-  return out;
+function sideBySide(paths: readonly string[]): Promise<Look[]> {
+  return Promise.all(paths.map(lookLater));
 }
 
 function lookLater(path: string): Promise<Look> {

@@ -9,8 +9,8 @@ import { lstatSync, readdirSync, readFileSync, type Stats } from "node:fs";
 import { describe, type FoundFile } from "./found.ts";
 import { IGNORE_FILE, type IgnoreRules } from "./ignore.ts";
 import { Looker, lookNow } from "./look.ts";
-import { byPath } from "./order.ts";
-import { Pace } from "./pace.ts";
+import { byPath } from "../order.ts";
+import { Pace } from "../pace.ts";
 import { isAbsent, reasonOf } from "./reason.ts";
 import type { WalkReport } from "./report.ts";
 import { missing } from "./source.ts";
@@ -25,7 +25,7 @@ export interface WalkOptions {
 }
 
 /** Files in a batch, at most, unless told otherwise. */
-const BATCH = 1000;
+const BATCH = 250;
 /** Files looked at together, at most. */
 const RUN = 256;
 /** Bytes of an ignore file, at most; a larger one is no ignore file. */
@@ -52,19 +52,14 @@ export function walk(
   return new Walk(root, rules, report, options).batches();
 }
 
-/** A file or folder of a listing that is to be looked at. */
-interface Entry {
-  readonly name: string;
-  readonly isFolder: boolean;
-}
-
 /** A folder that is being gone through. */
 interface Frame {
   /** "" or "folder/". */
   readonly prefix: string;
   readonly device: number;
   readonly rules: IgnoreRules;
-  readonly entries: readonly Entry[];
+  /** Names of what is to be looked at; those of folders end in a slash. */
+  readonly entries: readonly string[];
   next: number;
   /** Whole ms since 1970. */
   readonly mtime: number;
@@ -109,9 +104,9 @@ class Walk {
     const entry = frame.entries[frame.next];
     if (entry === undefined) {
       this.#leave();
-    } else if (entry.isFolder) {
+    } else if (isFolder(entry)) {
       frame.next++;
-      this.#descend(frame, entry.name);
+      this.#descend(frame, entry.slice(0, -1));
     } else {
       await this.#lookAtRun(frame);
     }
@@ -191,20 +186,23 @@ class Walk {
   }
 
   /** What of a listing is to be looked at, sorted so that the files of the whole source are. */
-  #choose(listing: readonly Listed[], prefix: string, rules: IgnoreRules): Entry[] {
-    const entries: Entry[] = [];
+  #choose(listing: readonly Listed[], prefix: string, rules: IgnoreRules): string[] {
+    const entries: string[] = [];
     const replaced = new Set<string>();
+    const text = prefix + listing.map(({ name }) => name).join("/");
+    const asks = rules.mayMatch(text);
     for (const listed of listing) {
       if (this.#isTwin(listed.name, prefix, replaced)) continue;
       const kind = this.#kindOf(listed, prefix);
-      const path = prefix + listed.name;
-      if (rules.ignores(path, kind === "folder") || this.#excluded.has(this.#at(path))) {
-        this.#report.ignored++;
-      } else if (kind === "symlink") this.#report.symlinks++;
-      else entries.push({ name: listed.name, isFolder: kind === "folder" });
+      if (asks && rules.ignores(prefix + listed.name, kind === "folder")) this.#report.ignored++;
+      else if (kind === "symlink") this.#report.symlinks++;
+      else if (kind !== "folder") entries.push(listed.name);
+      else if (this.#excluded.has(this.#at(prefix + listed.name))) this.#report.ignored++;
+      // A folder sorts by its name and a slash: so do the paths of all that is in it.
+      else entries.push(`${listed.name}/`);
     }
-    // A folder sorts by its name and a slash: so do the paths of all that is in it.
-    return entries.sort((a, b) => byPath(sortKey(a), sortKey(b)));
+    // Without surrogates the order of JavaScript is that of the code points.
+    return /[\ud800-\udfff]/.test(text) ? entries.sort(byPath) : entries.sort();
   }
 
   /**
@@ -237,13 +235,9 @@ class Walk {
   async #lookAtRun(frame: Frame): Promise<void> {
     const names: string[] = [];
     const most = Math.min(RUN, this.#most - this.#batch.length);
-    for (
-      let entry = frame.entries[frame.next];
-      entry && !entry.isFolder;
-      entry = frame.entries[++frame.next]
-    ) {
+    for (let name = frame.entries[frame.next]; name && !isFolder(name); name = frame.entries[++frame.next]) {
       if (names.length === most) break;
-      names.push(entry.name);
+      names.push(name);
     }
     const before = this.#report.files;
     const looks = await this.#looker.look(names.map((name) => this.#at(frame.prefix + name)));
@@ -303,6 +297,6 @@ interface Listed {
   isSymbolicLink(): boolean;
 }
 
-function sortKey(entry: Entry): string {
-  return entry.isFolder ? `${entry.name}/` : entry.name;
+function isFolder(entry: string): boolean {
+  return entry.endsWith("/");
 }

@@ -14,7 +14,7 @@ import { StoreError } from "../errors.ts";
 import { sha256Checksum } from "./checksum.ts";
 import type { StoreContext } from "./context.ts";
 import { Disk, type DiskOptions, fileMode } from "./file/disk.ts";
-import { isAbsent, PIECE, readAt, undefinedIfAbsent, writeNewFile } from "./file/io.ts";
+import { isAbsent, PIECE, readInto, undefinedIfAbsent, writeNewFile } from "./file/io.ts";
 import { infoOf, listObjects } from "./file/list.ts";
 import { parseFileUrl } from "./file/path.ts";
 import { abortUpload, beginUpload, listUploads, resumeUpload } from "./file/upload.ts";
@@ -103,10 +103,14 @@ class FileStore implements Store {
     const file = await this.#disk.run("read", path, () => this.#openObject(path));
     try {
       const size = await this.#disk.run("read", path, async () => (await file.stat()).size);
-      const { offset, length } = range ?? { offset: 0, length: size };
+      const { offset, length, into }: ByteRange = range ?? { offset: 0, length: size };
       if (offset + length > size) throw tooShort(path, offset + length, size);
+      if (into !== undefined) {
+        yield await this.#readPiece(path, file, offset, into.subarray(0, length));
+        return;
+      }
       for (let at = offset; at < offset + length; at += PIECE) {
-        yield await this.#readPiece(path, file, at, Math.min(PIECE, offset + length - at));
+        yield await this.#readPiece(path, file, at, new Uint8Array(Math.min(PIECE, offset + length - at)));
       }
     } finally {
       await file.close();
@@ -121,9 +125,9 @@ class FileStore implements Store {
     throw new StoreError("object-missing", `${path} is not there`);
   }
 
-  async #readPiece(path: string, file: FileHandle, at: number, length: number): Promise<Bytes> {
-    const piece = await this.#disk.run("read", path, () => readAt(file, at, length));
-    if (piece.length !== length) throw tooShort(path, at + length, at + piece.length);
+  async #readPiece(path: string, file: FileHandle, at: number, into: Bytes): Promise<Bytes> {
+    const piece = await this.#disk.run("read", path, () => readInto(file, at, into));
+    if (piece.length !== into.length) throw tooShort(path, at + into.length, at + piece.length);
     return piece;
   }
 

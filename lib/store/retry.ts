@@ -113,14 +113,19 @@ class RetryingStore extends ForwardingStore {
     this.#options = options;
   }
 
+  /** After an error it begins anew: leaving out what was given before would take the memory of all names. */
   override list(prefix: string): AsyncIterable<ObjectInfo> {
-    const seen = new Set<string>();
-    return this.#stream(`listing ${prefix}`, () => this.inner.list(prefix), ({ key }) => isNew(seen, key));
+    let furthest = 0;
+    return this.#stream(`listing ${prefix}`, () => this.inner.list(prefix), (_, count) => {
+      if (count <= furthest) return false;
+      furthest = count;
+      return true;
+    });
   }
 
   override listUploads(): AsyncIterable<UploadInfo> {
     const seen = new Set<string>();
-    return this.#stream("listing uploads", () => this.inner.listUploads(), ({ token }) => isNew(seen, token));
+    return this.#stream("listing uploads", () => unseen(this.inner.listUploads(), seen), () => true);
   }
 
   override read(key: string, range?: ByteRange): AsyncIterable<Bytes> {
@@ -141,7 +146,8 @@ class RetryingStore extends ForwardingStore {
     const length = (range?.length ?? await this.#sizeOf(key)) - done;
     if (length < 0) throw new StoreError("damaged", `${key} changed while it was being read`);
     if (length === 0) return [];
-    return this.inner.read(key, { offset: (range?.offset ?? 0) + done, length });
+    const into = range?.into?.subarray(done);
+    return this.inner.read(key, { offset: (range?.offset ?? 0) + done, length, ...(into && { into }) });
   }
 
   async #sizeOf(key: string): Promise<number> {
@@ -154,20 +160,20 @@ class RetryingStore extends ForwardingStore {
    * A stream that goes on after transient errors.
    *
    * @param open opens it, and again after each error
-   * @param accept whether an item is news, which also counts as progress
+   * @param isNews whether an item is progress; told also the how manieth it is since `open`
    */
   async *#stream<T>(
     what: string,
     open: () => AsyncIterable<T> | Promise<AsyncIterable<T> | Iterable<T>>,
-    accept: (item: T) => boolean,
+    isNews: (item: T, count: number) => boolean,
   ): AsyncIterable<T> {
     const tries = new Tries(what, this.#options);
     this.#options.signal?.throwIfAborted();
     for (;;) {
+      let count = 0;
       try {
         for await (const item of await open()) {
-          if (!accept(item)) continue;
-          tries.progress();
+          if (isNews(item, ++count)) tries.progress();
           yield item;
         }
         return;
@@ -223,14 +229,13 @@ class RetryingStore extends ForwardingStore {
   }
 }
 
-/**
- * For listings: they have no promised order, so one that broke begins anew, and what was given out before is
- * left out by name. The one place that remembers all the names it has seen.
- */
-function isNew(seen: Set<string>, name: string): boolean {
-  if (seen.has(name)) return false;
-  seen.add(name);
-  return true;
+/** Leaves out the uploads that were given before. There are never many: they are unfinished work. */
+async function* unseen(uploads: AsyncIterable<UploadInfo>, seen: Set<string>): AsyncGenerator<UploadInfo> {
+  for await (const upload of uploads) {
+    if (seen.has(upload.token)) continue;
+    seen.add(upload.token);
+    yield upload;
+  }
 }
 
 class RetryingUpload extends ForwardingUpload {

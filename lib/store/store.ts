@@ -55,6 +55,8 @@ export interface ObjectInfo {
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
+  /** Memory of `length` bytes that the store may read into; its pieces then are this memory, in order. */
+  readonly into?: Bytes;
 }
 
 /** How to write an object. */
@@ -136,7 +138,8 @@ export interface Store {
 
   /**
    * Every object whose key starts with `prefix`, in no promised order. Objects that are not ours are
-   * listed too.
+   * listed too. A listing that goes on after an error (`retry.ts`) may give an object again: takers go by
+   * its key.
    *
    * @throws StoreError `store-missing` when the store itself is not there: that is not an empty store
    */

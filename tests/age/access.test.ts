@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { decryptAccess } from "../../lib/age/access.ts";
 import { CHUNK_SIZE, SEALED_CHUNK_SIZE } from "../../lib/age/payload.ts";
+import { generateKeyPair } from "../../lib/age/keys.ts";
 import { encryptBytes } from "../../lib/age/stream.ts";
 import { concat, equal } from "../../lib/bytes.ts";
 import { hasCode } from "../../lib/errors.ts";
@@ -47,13 +48,37 @@ test("a range beyond the end is refused", async () => {
   await assert.rejects(access.readAt(-1, 1), RangeError);
 });
 
-test("one photo of 3 MB costs itself and less than 300 KiB, in four reads", async () => {
+test("one photo of 3 MB costs itself and less than 300 KiB, in three reads", async () => {
   const { plain, file } = await fileOf(200 * CHUNK_SIZE);
   const source = new MemoryAccess(file);
   const access = await decryptAccess(source, unlock);
   assert.ok(equal(await access.readAt(1_234_567, 3e6), plain.subarray(1_234_567, 4_234_567)));
-  assert.equal(source.reads.length, 4);
+  assert.equal(source.reads.length, 3);
   assert.ok(source.bytesRead < 3e6 + 300 * 1024, `${source.bytesRead}`);
+});
+
+for (const count of [4, 5, 6]) {
+  test(`a header for ${count} hybrid recipients, and the nonce behind it, is read, however long`, async () => {
+    const keys = await Promise.all(Array.from({ length: count }, () => generateKeyPair("hybrid")));
+    const file = await encryptBytes(pseudoRandom(100_000), keys.map(({ recipient }) => recipient));
+    const access = await decryptAccess(new MemoryAccess(file), { identities: [keys[0]?.identity ?? ""] });
+    assert.ok(equal(await access.readAt(0, 100_000), pseudoRandom(100_000)));
+  });
+}
+
+test("who can use what is left of a file without its end is told of that, and reads the plaintext", async () => {
+  const { plain, file } = await fileOf(5 * CHUNK_SIZE);
+  const { size } = new MemoryAccess(file);
+  const cut = file.slice(0, file.length - 2 * SEALED_CHUNK_SIZE);
+  const damaged = flip(file, file.length - 3);
+  for (const bytes of [cut, damaged]) {
+    const told: string[] = [];
+    const source = { size, readAt: (at: number, n: number) => Promise.resolve(bytes.slice(at, at + n)) };
+    const access = await decryptAccess(source, unlock, "v", ({ message }) => told.push(message));
+    assert.equal(told.length, 1);
+    assert.ok(equal(await access.readAt(70_000, 100_000), plain.subarray(70_000, 170_000)));
+    await assert.rejects(access.readAt(5 * CHUNK_SIZE - 1, 1), (e) => hasCode(e, "damaged"));
+  }
 });
 
 test("small reads that follow each other fetch a chunk once", async () => {

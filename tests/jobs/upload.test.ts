@@ -34,6 +34,19 @@ async function foreignImage(archive: S3Archive, name: string, size = 18_000_000)
   return path;
 }
 
+test("a dry run says what would be sent, and sends and notes nothing", () =>
+  withArchive(async (archive) => {
+    await photos(archive);
+    const path = await pack(archive);
+    const foreign = await foreignImage(archive, "disc.iso");
+    const before = archive.server.log.length;
+    const said = await upload(archive, path, foreign, "--dry-run");
+    assert.match(said, /^Would upload .*: 20\.\d MB, 2 files\nWould upload .*disc\.iso: 18\.0 MB\n$/);
+    assert.deepEqual([archive.server.log.length, archive.keys("volumes/")], [before, []]);
+    assert.match(await upload(archive, path, foreign), /^Uploaded .*\nUploaded .*disc\.iso/);
+    assert.match(await upload(archive, path, "--dry-run"), /^Stored before: /);
+  }));
+
 for (
   const [packFlags, uploadFlags, suffix] of [[[], [], ".iso.age"], [["--plain"], [], ".iso.age"], [
     ["--plain"],

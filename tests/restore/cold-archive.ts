@@ -38,11 +38,11 @@ export class ColdArchive extends S3Archive {
     return this.server.log.slice(from).filter((request) => request.operation === operation);
   }
 
-  /** Ranges of files that were read after that; opening an object reads its header, its nonce and its end. */
+  /** Ranges of files that were read after that; opening an object reads its header and its end. */
   ranges(from = 0): number {
     const gets = this.asked("GetObject", from).filter(({ key }) => key.includes("/volumes/"));
     const opened = gets.filter(({ headers }) => headers.get("range")?.startsWith("bytes=0-") === true);
-    return gets.length - 3 * opened.length;
+    return gets.length - 2 * opened.length;
   }
 
   /** How often the server was asked to thaw each volume, and did it. */

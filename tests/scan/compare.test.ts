@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { compare, type Comparison, type KnownFile } from "../../lib/scan/compare.ts";
 import type { FoundFile } from "../../lib/scan/found.ts";
 import { Departed } from "../../lib/scan/moves.ts";
-import { byPath } from "../../lib/scan/order.ts";
+import { byPath } from "../../lib/order.ts";
 import { UnknownPaths } from "../../lib/scan/report.ts";
 import { someFile } from "./tree.ts";
 

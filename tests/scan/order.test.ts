@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
-import { byPath } from "../../lib/scan/order.ts";
+import { byPath } from "../../lib/order.ts";
 
 test("an emoji sorts after U+FF01, as its bytes do and its code units do not", () => {
   assert.ok("\u{1f600}" < "\uff01");

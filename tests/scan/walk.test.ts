@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { hasCode } from "../../lib/errors.ts";
 import { IgnoreRules } from "../../lib/scan/ignore.ts";
-import { byPath } from "../../lib/scan/order.ts";
+import { byPath } from "../../lib/order.ts";
 import { UnknownPaths, WalkReport } from "../../lib/scan/report.ts";
 import { walk } from "../../lib/scan/walk.ts";
 import { run, testWith, withFolder } from "../tools.ts";

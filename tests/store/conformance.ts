@@ -215,6 +215,21 @@ function readRules(rule: Rule): void {
     }
   });
 
+  rule(
+    "a range reads the same where its reader brings the memory, and nothing is written beside it",
+    async ({ store }) => {
+      const body = pseudoRandom(3000);
+      await store.put("staged/a", body, STAGED);
+      const memory = new Uint8Array(1200);
+      const got = await collect(
+        store.read("staged/a", { offset: 500, length: 1000, into: memory.subarray(100) }),
+      );
+      assert.ok(equal(got, body.subarray(500, 1500)));
+      assert.ok(equal(memory.subarray(0, 100), new Uint8Array(100)));
+      assert.ok(equal(memory.subarray(1100), new Uint8Array(100)));
+    },
+  );
+
   rule("a range beyond the end is damage, not a short answer", async ({ store }) => {
     await store.put("staged/a", pseudoRandom(10), STAGED);
     for (const [offset, length] of [[0, 11], [9, 2], [10, 1], [100, 5]] as const) {

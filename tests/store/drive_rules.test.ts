@@ -178,7 +178,22 @@ test("of two folders that could be meant none is chosen", () =>
   withSetting(async (setting) => {
     await setting.open();
     foreignFolder(setting, { properties: marks });
-    await rejectsWith("store-url", setting.open());
+    await rejectsWith("store-url", setting.open(undefined, { settling: [1, 1] }));
+  }));
+
+test("a second folder that another run is about to put away again is waited for", () =>
+  withSetting(async (setting) => {
+    await setting.open();
+    const second = foreignFolder(setting, { properties: marks });
+    let looks = 0;
+    const putAwayAfterTwo: typeof fetch = async (input, init) => {
+      const answer = await fetch(input, init);
+      if (new URL(String(input)).searchParams.has("q") && ++looks === 2) second.explicitlyTrashed = true;
+      return answer;
+    };
+    const context = { ...setting.context, fetch: putAwayAfterTwo };
+    await openDrive("gdrive:Coldframe", context, { settling: [1, 1, 1] });
+    assert.equal(looks, 3);
   }));
 
 test("names differ by case, although Drive's search does not see it", () =>

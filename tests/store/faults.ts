@@ -20,6 +20,8 @@ export interface FaultRates {
   readonly before: number;
   /** The call fails and did its work: the answer was lost. */
   readonly after: number;
+  /** As `after`, for the beginning of an upload, which then stays beside the one that is begun anew. */
+  readonly begun?: number;
   /** A stream breaks, tried anew before each of its items and before its end. */
   readonly cut: number;
 }
@@ -42,11 +44,15 @@ class Faults {
     this.#rates = rates;
   }
 
-  async call<T>(what: string, body: () => Promise<T>): Promise<T> {
+  async call<T>(what: string, body: () => Promise<T>, after = this.#rates.after): Promise<T> {
     this.#strike(this.#rates.before, `${what}: the request was lost`);
     const result = await body();
-    this.#strike(this.#rates.after, `${what}: the answer was lost`);
+    this.#strike(after, `${what}: the answer was lost`);
     return result;
+  }
+
+  begin<T>(what: string, body: () => Promise<T>): Promise<T> {
+    return this.call(what, body, this.#rates.begun ?? this.#rates.after);
   }
 
   async *stream<T>(what: string, items: AsyncIterable<T>, cut: (item: T) => T): AsyncIterable<T> {
@@ -100,7 +106,7 @@ class FaultyStore extends ForwardingStore {
   }
 
   override beginUpload(key: string, size: number, options: WriteOptions): Promise<Upload> {
-    return this.#faults.call("beginUpload", () => super.beginUpload(key, size, options));
+    return this.#faults.begin("beginUpload", () => super.beginUpload(key, size, options));
   }
 
   override resumeUpload(

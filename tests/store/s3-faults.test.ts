@@ -127,7 +127,7 @@ for (const [rule, call] of STALLS) {
       const started = performance.now();
       await assert.rejects(call(store), { code: "store-unreachable", transient: true, message: /stalled/ });
       const took = performance.now() - started;
-      assert.ok(took >= 145 && took < 2000, `${took} ms`);
+      assert.ok(took >= 145 && took < 20_000, `${took} ms`);
     }),
   );
 }

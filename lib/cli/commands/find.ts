@@ -11,6 +11,7 @@ import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } 
 import { formatTime, printable } from "../format.ts";
 import {
   addIdentityFlag,
+  exitOf,
   type IdentityFlags,
   imageOption,
   itemJson,
@@ -91,7 +92,7 @@ async function findInImage(
   const { terminal } = context;
   let found = 0;
   await withImage(context, flags, path, async (image) => {
-    context.finish(EXIT.done);
+    context.finish(exitOf(image));
     const contents = await readContents(image, (text) => warn(terminal, text));
     for await (const item of contents.items(lossReporter(context))) {
       terminal.signal.throwIfAborted();

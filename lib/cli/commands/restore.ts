@@ -181,6 +181,7 @@ async function run(context: CommandContext, patterns: readonly string[], flags: 
     if (flags.json === true) json(terminal, { dryRun: planOnly, ...report });
     else {
       print(terminal, report, planOnly);
+      printDamage(terminal, report);
       if (planOnly) printPlan(terminal, report);
       else printWaiting(terminal, report.waiting);
     }
@@ -212,6 +213,7 @@ async function goOn(context: CommandContext, flags: Flags, id: number | undefine
     else {
       for (const report of reports) {
         print(terminal, report, false);
+        printDamage(terminal, report);
         printWaiting(terminal, report.waiting);
       }
     }
@@ -282,6 +284,18 @@ function print(terminal: Terminal, report: RestoreCounts, dryRun: boolean): void
   printFailures(terminal, report.failed);
 }
 
+/** Damage in a stored object that the files asked for got round, if they did. */
+function printDamage(terminal: Terminal, { damaged, failed }: RestoreCounts): void {
+  if (damaged.length === 0) return;
+  for (const { reason } of damaged) warn(terminal, reason);
+  const whole = failed.length === 0 ? "; every file asked for came back whole" : "";
+  complain(
+    terminal,
+    `${count(damaged.length, "stored object is", "stored objects are")} damaged${whole}`,
+    "Run `coldframe check volumes` to see which other files are affected, and what mends it.",
+  );
+}
+
 /** Each file that did not come back, how many they are, and what can be done. */
 function printFailures(terminal: Terminal, failed: RestoreCounts["failed"]): void {
   const [first] = failed;
@@ -298,6 +312,6 @@ function printFailures(terminal: Terminal, failed: RestoreCounts["failed"]): voi
  * @param missing what else did not
  */
 function exitCode(report: RestoreCounts, found = 0, missing = 0): ExitCode {
-  if (report.failed.length + missing === 0) return EXIT.done;
+  if (report.failed.length + missing === 0) return report.damaged.length === 0 ? EXIT.done : EXIT.damage;
   return report.restored + report.existing + found > 0 ? EXIT.partly : EXIT.failed;
 }

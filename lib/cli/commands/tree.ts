@@ -10,6 +10,7 @@ import { type CommandContext, EXIT, type GlobalFlags, newCommand, withSession } 
 import { formatDay, type Leaf, printable, tree } from "../format.ts";
 import {
   addIdentityFlag,
+  exitOf,
   type IdentityFlags,
   itemJson,
   lossReporter,
@@ -35,7 +36,7 @@ export function treeCommand(context: CommandContext): Command {
 async function runOnFile(context: CommandContext, path: string, flags: GlobalFlags & IdentityFlags) {
   const { terminal } = context;
   await withImage(context, flags, path, async (image) => {
-    context.finish(EXIT.done);
+    context.finish(exitOf(image));
     const contents = await readContents(image, (text) => warn(terminal, text));
     const leaves: Leaf[] = [];
     const room = new Room();

@@ -1,6 +1,6 @@
 /** Opening a volume that is a file on this machine: no home, no catalog, no store. */
 
-import { decryptAccess } from "../../age/access.ts";
+import { decryptAccess, type Rescue } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
 import { isProtected as isAgeFile } from "../../age/protect.ts";
 import { ColdframeError, hasCode } from "../../errors.ts";
@@ -16,6 +16,8 @@ export interface ImageFile {
   /** The bytes of the image, decrypted. */
   readonly access: RandomAccess;
   readonly reader: ImageReader;
+  /** What is wrong with its end; what stands before that can be read all the same. */
+  readonly damage: ColdframeError | undefined;
   close(): Promise<void>;
 }
 
@@ -39,9 +41,11 @@ export async function openImageFile(path: string, keys: ImageKeys): Promise<Imag
   try {
     const start = await file.readAt(0, Math.min(file.size, 256));
     const encrypted = isAgeFile(start);
-    const access = encrypted ? await decryptAccess(file, await unlockFor(start, keys), path) : file;
+    let damage: ColdframeError | undefined;
+    const rescue: Rescue = (error) => damage = error;
+    const access = encrypted ? await decryptAccess(file, await unlockFor(start, keys), path, rescue) : file;
     const reader = await openNamed(access, path);
-    return { path, encrypted, access, reader, close: () => file.close() };
+    return { path, encrypted, access, reader, damage, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

@@ -86,6 +86,7 @@ class ImageRestoring {
   }
 
   result(proof: Proof): ImageRestoreReport {
+    const { path, damage } = this.#image;
     return {
       to: this.#request.to,
       files: this.#chosen.files.length,
@@ -98,6 +99,7 @@ class ImageRestoring {
       unproven: this.#unproven,
       elsewhere: this.#elsewhere,
       failed: this.#failed,
+      damaged: damage === undefined ? [] : [{ key: path, reason: damage.message }],
     };
   }
 

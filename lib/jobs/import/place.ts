@@ -50,11 +50,11 @@ async function locate(
 
 /** The objects that are meant, by key; what coldframe itself keeps there is left out. */
 export async function objectsOf({ store, only }: ForeignPlace): Promise<ObjectInfo[]> {
-  const found: ObjectInfo[] = [];
+  const found = new Map<string, ObjectInfo>();
   for await (const info of store.list(only ?? "")) {
-    if (only === undefined ? !OURS.test(info.key) : info.key === only) found.push(info);
+    if (only === undefined ? !OURS.test(info.key) : info.key === only) found.set(info.key, info);
   }
-  return found.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return [...found.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** Keys of docs/FORMAT.md. */

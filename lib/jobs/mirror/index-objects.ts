@@ -15,7 +15,7 @@ import { sendObject } from "../send.ts";
 import type { Session } from "../session.ts";
 
 /** Files in one index object, about: it is made in memory. */
-const FILES = 20_000;
+const FILES = 5_000;
 
 /**
  * Stores indexes of all that no index names yet. A run that ends before leaves it to the next.

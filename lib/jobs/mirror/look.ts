@@ -1,7 +1,7 @@
 /** What a mirror's store really holds, beside what the catalog says. */
 
 import type { Listing } from "../../catalog/listing.ts";
-import { mirroredPages, noteMissing } from "../../catalog/mirrors.ts";
+import { noteMissing, storedSizes } from "../../catalog/mirrors.ts";
 import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
 import type { Session } from "../session.ts";
@@ -14,6 +14,9 @@ export interface MirrorLook {
   readonly foreign: number;
 }
 
+/** What a look needs of a session. */
+type Looking = Pick<Session, "db" | "now" | "report" | "signal">;
+
 /**
  * Lists a mirror's store, whole, and compares. What is gone or was replaced counts as missing from now on, so
  * that it is sent again.
@@ -22,7 +25,7 @@ export interface MirrorLook {
  * @throws StoreError when the listing fails at any point: it is not taken for an empty store
  */
 export async function lookAtStore(
-  session: Session,
+  session: Looking,
   store: Store,
   listing: Listing,
   note: boolean,
@@ -37,24 +40,28 @@ export async function lookAtStore(
 }
 
 async function compare(
-  session: Session,
+  session: Looking,
   store: Store,
   listing: Listing,
   { listed, note }: { listed: number; note: boolean },
 ): Promise<MirrorLook> {
   const lost: LostObject[] = [];
   let known = 0;
-  for await (const page of mirroredPages(session.db, store.url)) {
+  for await (const page of storedSizes(session.db, store.url)) {
     session.signal.throwIfAborted();
-    const sizes = await listing.sizes(page.map(({ key }) => key));
-    known += sizes.size;
-    const gone = page.filter((object) =>
-      object.missing === undefined && sizes.get(object.key) !== object.size
-    );
-    for (const { path, key } of gone) {
-      lost.push({ path, key, what: sizes.has(key) ? "replaced" : "removed" });
+    const { there, differing } = await listing.compare(page);
+    known += there;
+    const gone = differing.filter(({ object }) => !object.isMissing);
+    for (const { object: { path, key }, found } of gone) {
+      lost.push({ path, key, what: found === undefined ? "removed" : "replaced" });
     }
-    if (note && gone.length > 0) await noteMissing(session.db, gone.map(({ id }) => id), session.now());
+    if (note && gone.length > 0) {
+      await noteMissing(
+        session.db,
+        gone.map(({ object }) => object.id),
+        session.now(),
+      );
+    }
   }
   return { lost, foreign: listed - known };
 }

@@ -10,6 +10,7 @@ import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
 import { isWithin } from "../../home/config-mirrors.ts";
 import { makeFolder } from "../../files.ts";
+import { collectGarbage } from "../../garbage.ts";
 import { localFolder } from "../../store/open.ts";
 import { rateLimited, RateLimiter } from "../../store/rate.ts";
 import type { Store } from "../../store/store.ts";
@@ -28,7 +29,7 @@ import type { Amount, MirrorPlan, MirrorReport } from "./plan.ts";
 const BATCH_FILES = 64;
 const BATCH_BYTES = 64 * 1024 * 1024;
 /** After so many files their index is written, so that a run that never ends leaves most of them named. */
-const INDEX_AFTER = 20_000;
+const INDEX_AFTER = 5_000;
 
 /**
  * Brings a mirror up to date, as far as its limits allow.
@@ -102,12 +103,15 @@ class Mirroring {
 
   async #bringUpToDate(sources: readonly Scanned[], store: Store, listing: Listing): Promise<MirrorReport> {
     const { name, encrypted, dryRun } = this.#plan;
+    collectGarbage(); // of the scan, as below of the listing: each step adds to what the last one left
     const look = await lookAtStore(this.#session, store, listing, !dryRun);
-    const { wanted, missing } = await this.#count(sources, store);
+    collectGarbage();
+    const { wanted, missing, untold } = await this.#count(sources, store);
     const copier = this.#copier(store, listing);
     if (dryRun) this.#left = missing;
     else {
-      await this.#copyAll(sources, store, copier, missing);
+      if (missing.files > 0 || untold) await this.#copyAll(sources, store, copier, missing);
+      if (this.#left.files === 0) await copier.giveUpStale();
       await writeIndexes(this.#session, store, encrypted);
     }
     return {
@@ -189,15 +193,20 @@ class Mirroring {
 
   #meter: Meter | undefined;
 
-  async #count(sources: readonly Scanned[], store: Store): Promise<{ wanted: Amount; missing: Amount }> {
+  async #count(
+    sources: readonly Scanned[],
+    store: Store,
+  ): Promise<{ wanted: Amount; missing: Amount; untold: boolean }> {
     const [wanted, missing] = [{ files: 0, bytes: 0 }, { files: 0, bytes: 0 }];
+    let untold = false;
     for await (const page of this.#pages(sources, store)) {
       for (const file of page) {
         add(wanted, file);
         if (file.object === undefined) add(missing, file);
+        else if (!file.told) untold = true;
       }
     }
-    return { wanted, missing };
+    return { wanted, missing, untold };
   }
 
   /** The files of all sources that belong into the mirror. */
@@ -236,7 +245,6 @@ class Mirroring {
     } finally {
       this.#meter.done();
     }
-    if (this.#left.files === 0) await copier.giveUpStale();
   }
 
   /** The files of a batch that this run may still copy; the others are left to the next. */

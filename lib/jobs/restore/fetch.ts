@@ -27,6 +27,8 @@ export interface FetchContext {
   readonly keys: PlaintextKeys;
   /** Told of each file that has its name. */
   restored(file: VersionRow): Promise<void>;
+  /** Told of an object that lost its end: what it still holds is used. */
+  damaged(key: string, error: ColdframeError): void;
   /** Told of each object (`objectId`) when all that was wanted of it is there. */
   fetched(object: string): Promise<void>;
 }
@@ -83,7 +85,8 @@ export class Fetcher {
     const object = place.kind === "volume"
       ? objectAccess(store, key, size)
       : await wholeAccess(store, key, size);
-    const access = await openPlaintext(object, place, this.#context.keys);
+    const { keys, damaged } = this.#context;
+    const access = await openPlaintext(object, place, keys, (error) => damaged(key, error));
     this.#opened ||= cipherOf(place) === "age";
     return access;
   }

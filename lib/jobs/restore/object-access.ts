@@ -1,7 +1,7 @@
 /** An object in a store as bytes that can be read anywhere. */
 
 import { CHUNK_SIZE } from "../../age/payload.ts";
-import { type Bytes, release } from "../../bytes.ts";
+import { type Bytes, release, SpareBuffers } from "../../bytes.ts";
 import { StoreError } from "../../errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { RandomAccess } from "../../types.ts";
@@ -14,9 +14,9 @@ const AHEAD = 3;
 /** Plaintext in memory, of all readers together; its ciphertext may be there as well. */
 const MEMORY = 3 * PIECE;
 
-/** What opening an object takes: its header, its nonce, and its last chunk, which proves its size. */
-export const OPENING_REQUESTS = 3;
-export const OPENING_BYTES = 8 * 1024 + CHUNK_SIZE + 32;
+/** What opening an object takes: its header, with the nonce behind it, and its last chunk, which proves its size. */
+export const OPENING_REQUESTS = 2;
+export const OPENING_BYTES = 8 * 1024 + CHUNK_SIZE + 16;
 
 /**
  * Reads an object by range.
@@ -29,15 +29,21 @@ export function objectAccess(store: Store, key: string, size: number): RandomAcc
     async readAt(offset, length, into) {
       const out = into?.subarray(0, length) ?? new Uint8Array(length);
       let at = 0;
-      for await (const chunk of store.read(key, { offset, length })) {
-        if (at + chunk.length > length) throw tooLong(key, length);
-        out.set(chunk, at);
-        at += chunk.length;
-        if (chunk.length === chunk.buffer.byteLength) release(chunk);
+      for await (const chunk of store.read(key, { offset, length, into: out })) {
+        const end = at + chunk.length;
+        if (end > length) throw tooLong(key, length);
+        if (chunk.buffer !== out.buffer) takeOver(chunk, out, at);
+        at = end;
       }
       return out.subarray(0, at);
     },
   };
+}
+
+/** Copies a piece, whose memory goes back at once. */
+function takeOver(chunk: Bytes, out: Bytes, at: number): void {
+  out.set(chunk, at);
+  if (chunk.length === chunk.buffer.byteLength) release(chunk);
 }
 
 function tooLong(key: string, length: number): StoreError {
@@ -60,8 +66,9 @@ async function inMemory(object: RandomAccess): Promise<RandomAccess> {
 
 /** What all readers of this process may hold. */
 const shared = new Budget(MEMORY);
+const buffers = new SpareBuffers(PIECE, MEMORY / PIECE);
 
-/** A piece on its way; `into` is the memory that was made for it. */
+/** A piece on its way; `into` is the memory that was taken for it. */
 interface Piece {
   readonly bytes: Bytes;
   readonly into: Bytes;
@@ -69,7 +76,7 @@ interface Piece {
 
 /**
  * A range as a stream, with the next pieces on their way while one is used. A piece is valid until the next
- * is asked for: its memory is given back at once, since a garbage collector would let much of it pile up.
+ * is asked for: then its memory is used again.
  */
 export async function* readAhead(
   access: RandomAccess,
@@ -108,22 +115,17 @@ export async function* readAhead(
 
 async function readPiece(access: RandomAccess, offset: number, length: number): Promise<Piece> {
   await shared.take(PIECE);
-  const into = new Uint8Array(roomFor(offset, length));
+  const into = buffers.take(); // has room for all the chunks that hold the range: pieces end where chunks do
   try {
     return { bytes: await access.readAt(offset, length, into), into };
   } catch (error) {
-    dispose(into);
+    release(into); // what failed may still write there
+    shared.give(PIECE);
     throw error;
   }
 }
 
-/** Bytes of the chunks that hold a range: what decrypting it in place takes. */
-function roomFor(offset: number, length: number): number {
-  const first = Math.floor(offset / CHUNK_SIZE);
-  return (Math.ceil((offset + length) / CHUNK_SIZE) - first) * CHUNK_SIZE;
-}
-
 function dispose(into: Bytes): void {
-  release(into);
+  buffers.give(into);
   shared.give(PIECE);
 }

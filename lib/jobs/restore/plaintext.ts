@@ -1,6 +1,6 @@
 /** The plaintext of a stored object, whichever tool encrypted it. */
 
-import { decryptAccess } from "../../age/access.ts";
+import { decryptAccess, type Rescue } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
 import type { Place } from "../../catalog/look.ts";
 import { ColdframeError } from "../../errors.ts";
@@ -28,18 +28,20 @@ export function cipherOf(place: Place): Cipher {
  * Opens the plaintext of an object.
  *
  * @param object its bytes in the store
+ * @param rescue as for `decryptAccess`
  * @throws ColdframeError `key-wrong`, `key-missing`; as `decryptAccess`
  */
 export async function openPlaintext(
   object: RandomAccess,
   place: Place,
   keys: PlaintextKeys,
+  rescue?: Rescue,
 ): Promise<RandomAccess> {
   switch (cipherOf(place)) {
     case "none":
       return object;
     case "age":
-      return await decryptAccess(object, await keys.unlock(), place.key);
+      return await decryptAccess(object, await keys.unlock(), place.key, rescue);
     case "lomob":
       return await openLomobImage(object, await (keys.masterKey ?? noMasterKey)(), place.key);
   }

@@ -78,11 +78,9 @@ export class RestoreRun {
   }
 
   /** What came of it so far, with the first plan that was made. */
-  result(): Pick<RestoreCounts, "restored" | "existing" | "folders" | "failed"> & {
-    readonly plan: RestorePlan | undefined;
-  } {
-    const { restored, existing, folders, failed } = this.tally;
-    return { restored, existing, folders, failed, plan: this.#plan };
+  result(): Omit<RestoreCounts, "to" | "files" | "bytes"> & { readonly plan: RestorePlan | undefined } {
+    const { restored, existing, folders, failed, damaged } = this.tally;
+    return { restored, existing, folders, failed, damaged: [...damaged.values()], plan: this.#plan };
   }
 
   /** Only plans. */
@@ -237,6 +235,7 @@ export class RestoreRun {
         meter,
         keys: this.#settings,
         restored: (file) => this.#restored(file),
+        damaged: (key, error) => this.tally.damage(key, error),
         fetched: (object) => this.#record.fetched(thaws.get(object)),
       }).fetch(objects);
     } finally {

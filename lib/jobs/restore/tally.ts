@@ -14,6 +14,14 @@ export interface RestoreCounts {
   /** Folders that hold no file and were made. */
   readonly folders: number;
   readonly failed: readonly FailedFile[];
+  /** Objects that are damaged, though what was wanted may have come out of them whole. */
+  readonly damaged: readonly DamagedObject[];
+}
+
+/** An object that is not as it was stored. */
+export interface DamagedObject {
+  readonly key: string;
+  readonly reason: string;
 }
 
 /** A file that could not be restored. */
@@ -39,6 +47,8 @@ const FINAL: ReadonlySet<string> = new Set(["damaged", "object-missing", "not-ag
 /** The counts of one restore. */
 export class Tally {
   readonly failed: FailedFile[] = [];
+  /** By key. */
+  readonly damaged = new Map<string, DamagedObject>();
   restored = 0;
   existing = 0;
   folders = 0;
@@ -47,6 +57,10 @@ export class Tally {
   fail(path: string, error: unknown): void {
     this.#firstError ??= error;
     this.failed.push(failedFile(path, error));
+  }
+
+  damage(key: string, error: ColdframeError): void {
+    this.damaged.set(key, { key, reason: error.message });
   }
 
   /** Whether nothing failed but what can never be had. */

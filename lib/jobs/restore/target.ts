@@ -247,14 +247,20 @@ export class RestoredFile {
 
   /** Adds bytes at the end. */
   async write(bytes: Uint8Array): Promise<void> {
-    this.#hash.update(bytes);
-    for (let at = 0; at < bytes.length;) {
-      const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, this.#position)
-        .catch((error) => {
-          throw targetError(error, this.#path);
-        });
-      at += bytesWritten;
-      this.#position += bytesWritten;
+    const written = this.#append(bytes);
+    this.#hash.update(bytes); // while another thread writes
+    await written;
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < bytes.length;) {
+        const { bytesWritten } = await this.#handle.write(bytes, at, bytes.length - at, this.#position);
+        at += bytesWritten;
+        this.#position += bytesWritten;
+      }
+    } catch (error) {
+      throw targetError(error, this.#path);
     }
   }
 

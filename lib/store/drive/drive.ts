@@ -28,7 +28,7 @@ import {
 } from "../store.ts";
 import { DriveApi, PATIENCE } from "./api.ts";
 import { createWhole, deleteFile, type DriveFile, storageQuota } from "./files.ts";
-import { findFolder } from "./folder.ts";
+import { findFolder, SETTLING } from "./folder.ts";
 import { keyProperties } from "./properties.ts";
 import { readFile } from "./read.ts";
 import { type Expected, infoOf, Shelf } from "./shelf.ts";
@@ -48,6 +48,8 @@ export interface DriveStoreOptions {
   readonly partSize?: number;
   /** How long Drive may be silent before a request counts as lost, in ms; a minute by default. */
   readonly patience?: number;
+  /** How long to wait before each further look for a folder that is there twice, in ms. */
+  readonly settling?: readonly number[];
 }
 
 /**
@@ -65,7 +67,11 @@ export async function openDrive(
   const tokens = await openTokenSource(context);
   const shared = place.driveId !== undefined;
   const api = new DriveApi(endpoints(context.env).api, context, tokens, shared, options.patience ?? PATIENCE);
-  const folderId = await findFolder(api, place, options.create ?? false);
+  const folderId = await findFolder(api, place, {
+    create: options.create ?? false,
+    settling: options.settling ?? SETTLING,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
   return new DriveStore(url, new Shelf(api, folderId, place.driveId), options.partSize ?? PART_SIZE);
 }
 

@@ -1,6 +1,7 @@
 /** A store's folder on Drive: found once by its name and mark, then known by its id. */
 
 import { StoreError } from "../../errors.ts";
+import { sleep } from "../sleep.ts";
 import type { DriveApi } from "./api.ts";
 import { createEmpty, type DriveFile, generateIds, getFile, listFiles, trashFile } from "./files.ts";
 import { folderMissing } from "./refusals.ts";
@@ -8,17 +9,34 @@ import { FOLDER_TYPE, folderNamed } from "./query.ts";
 import type { DrivePlace } from "./url.ts";
 
 /**
+ * How long to wait before each further look for a folder that is there twice, in ms: another run that is
+ * making it right now has one of the two to put away (`makeFolder`), and Drive's search lags behind.
+ */
+export const SETTLING: readonly number[] = [500, 2_000, 5_000];
+
+/** How to look for a folder. */
+export interface FolderOptions {
+  /** Makes the folders that are missing; only for a user's first use. */
+  readonly create: boolean;
+  /** As `SETTLING`. */
+  readonly settling: readonly number[];
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/**
  * The id of the folder a store URL names.
  *
- * @param create makes the folders that are missing; only for a user's first use
  * @throws StoreError `store-missing` when a folder is not there and `create` is false; `store-url` when two
  *   folders could be meant
  */
-export async function findFolder(api: DriveApi, place: DrivePlace, create: boolean): Promise<string> {
+export async function findFolder(api: DriveApi, place: DrivePlace, options: FolderOptions): Promise<string> {
   let parent: string | undefined;
   for (const name of place.folders) {
-    const found = onlyOne(await foldersNamed(api, place, name, parent), name);
-    if (found === undefined && !create) throw folderMissing(`no folder “${name}” of coldframe's on Drive`);
+    const found = onlyOne(await settledFolders(api, place, name, parent, options), name);
+    if (found === undefined && !options.create) {
+      throw folderMissing(`no folder “${name}” of coldframe's on Drive`);
+    }
     parent = found?.id ?? await makeFolder(api, place, name, parent);
   }
   if (parent === undefined) throw new StoreError("store-url", "a Drive store needs the name of a folder");
@@ -33,6 +51,23 @@ export async function findFolder(api: DriveApi, place: DrivePlace, create: boole
 export async function assertThere(api: DriveApi, folderId: string): Promise<void> {
   const folder = await getFile(api, folderId);
   if (folder === undefined || folder.trashed) throw folderMissing();
+}
+
+/** The folders of a name, after others that were making one have had their time. */
+async function settledFolders(
+  api: DriveApi,
+  place: DrivePlace,
+  name: string,
+  parent: string | undefined,
+  { settling, signal }: FolderOptions,
+): Promise<DriveFile[]> {
+  let found = await foldersNamed(api, place, name, parent);
+  for (const ms of settling) {
+    if (found.length < 2) break;
+    await sleep(ms, signal);
+    found = await foldersNamed(api, place, name, parent);
+  }
+  return found;
 }
 
 async function foldersNamed(

@@ -33,15 +33,19 @@ export async function writeAt(file: FileHandle, bytes: Uint8Array, position: num
 }
 
 /** Up to `length` bytes from `position`; fewer only where the file ends. */
-export async function readAt(file: FileHandle, position: number, length: number): Promise<Bytes> {
-  const bytes = new Uint8Array(length);
+export function readAt(file: FileHandle, position: number, length: number): Promise<Bytes> {
+  return readInto(file, position, new Uint8Array(length));
+}
+
+/** Fills `into` from `position`; what of it was filled. */
+export async function readInto(file: FileHandle, position: number, into: Bytes): Promise<Bytes> {
   let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+  while (done < into.length) {
+    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }
-  return bytes.subarray(0, done);
+  return into.subarray(0, done);
 }
 
 /**

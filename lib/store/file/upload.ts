@@ -62,7 +62,7 @@ async function confirm(
 
 /** Every upload whose plan can be read. */
 export async function* listUploads(disk: Disk): AsyncIterable<UploadInfo> {
-  for await (const name of namesIn(disk, disk.temp)) {
+  for (const name of await namesIn(disk, disk.temp)) {
     const token = tokenOfPlan(name);
     if (token === undefined) continue;
     const path = planPath(disk, token);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pace } from "../../lib/scan/pace.ts";
+import { Pace } from "../../lib/pace.ts";
 
 function work(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end;);
