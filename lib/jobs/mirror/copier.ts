@@ -145,7 +145,7 @@ class Batch {
   readonly #options: CopyOptions;
   readonly #confirmed: (NewMirrored & { readonly upload: number | undefined })[] = [];
   #chosen = new Map<MissingFile, ChosenKey>();
-  #pending = new Map<string, Pending>();
+  readonly #pending = new Map<string, Pending>();
 
   constructor(
     session: Session,
@@ -163,7 +163,7 @@ class Batch {
 
   /** Chooses keys and writes the uploads down, as one transaction. */
   async begin(): Promise<void> {
-    await this.#readPending();
+    for (const upload of await this.#written()) this.#pending.set(idOf(upload), upload);
     const fresh = this.#files.filter((file) => !this.#pending.has(idOf(file)));
     this.#chosen = await this.#choose(fresh, 0);
     const uploads = [...this.#chosen].flatMap(([file, key]) => key.listed ? [] : [{ file, key: key.key }]);
@@ -233,14 +233,18 @@ class Batch {
         };
       })),
     );
-    await this.#readPending();
+    // No others: what is written down of a file beside may be about to be dropped.
+    const begun = new Set(uploads.map(({ file }) => idOf(file)));
+    for (const upload of await this.#written()) {
+      if (begun.has(idOf(upload))) this.#pending.set(idOf(upload), upload);
+    }
   }
 
-  async #readPending(): Promise<void> {
+  /** The uploads of this kind of mirror that are written down. */
+  async #written(): Promise<Pending[]> {
     const { db, home } = this.#session;
     const all = await pendingMirrorUploads(db, home.box, this.#store.url);
-    const ours = all.filter(({ header }) => header.length > 0 === this.#options.encrypted);
-    this.#pending = new Map(ours.map((upload) => [idOf(upload), upload]));
+    return all.filter(({ header }) => header.length > 0 === this.#options.encrypted);
   }
 
   /** An object that another program put there under the file's own name. */
