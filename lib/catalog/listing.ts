@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makePrivateFile } from "../files.ts";
 import { connect, type Database } from "./database.ts";
+import { pagesAfter } from "./pages.ts";
 
 /** An object as a listing gives it. */
 export interface ListedObject {
@@ -162,8 +163,8 @@ export class Listing {
 
   /** The files by path, page by page. */
   async *files(): AsyncGenerator<HeldFile[]> {
-    for (let after = "";;) {
-      const page = await this.#db.all(
+    yield* pagesAfter("", BATCH, (after) =>
+      this.#db.all(
         `SELECT f.*, l.size AS listed_size FROM files f LEFT JOIN listed l ON l.key = f.key
           WHERE f.path > ? ORDER BY f.path LIMIT ${BATCH}`,
         [after],
@@ -181,12 +182,7 @@ export class Listing {
           stored: row.int("stored"),
           listedSize: row.optionalInt("listed_size"),
         }),
-      );
-      if (page.length > 0) yield page;
-      const last = page.at(-1);
-      if (last === undefined || page.length < BATCH) return;
-      after = last.path;
-    }
+      ), (last) => last.path);
   }
 
   /** How many files there are, and their bytes. */

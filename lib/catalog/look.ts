@@ -2,7 +2,9 @@
 
 import { Buffer } from "node:buffer";
 import { utf8 } from "../bytes.ts";
+import { sharedTexts } from "../shared.ts";
 import { type Database, listOf, type RowReader } from "./database.ts";
+import { pagesAfter } from "./pages.ts";
 import { mirrorCopies } from "./mirrors.ts";
 import { type ForeignCipher, parseCipher } from "./volumes.ts";
 
@@ -86,6 +88,8 @@ export interface VersionFilter {
 
 const CONTAINING = "EXISTS (SELECT 1 FROM json_each(?) t WHERE instr(s.name || '/' || v.path, t.value) > 0)";
 
+type VersionKey = [source: number, path: string, id: number];
+
 /** Versions by source and path, the older first where a path has several; a page at a time. */
 export async function* versionPages(db: Database, filter: VersionFilter = {}): AsyncGenerator<VersionRow[]> {
   const conditions = [
@@ -101,14 +105,12 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     ...(filter.minSize === undefined ? [] : [filter.minSize]),
     ...(filter.containing === undefined ? [] : [JSON.stringify(filter.containing)]),
   ];
-  let after: [source: number, path: string, id: number] = [0, "", 0];
-  for (;;) {
-    const page = await db.page(VERSION_COLUMNS, from, [...after, ...rest], parseVersion);
-    if (page.length > 0) yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = [last.source, last.below, last.id];
-  }
+  yield* pagesAfter(
+    [0, "", 0],
+    PAGE,
+    (after: VersionKey) => db.page(VERSION_COLUMNS, from, [...after, ...rest], parseVersion),
+    (last): VersionKey => [last.source, last.below, last.id],
+  );
 }
 
 /** Versions by their ids, in the order of their paths. */
@@ -150,19 +152,16 @@ async function* currentFiles(
 ): AsyncGenerator<{ source: string; below: string; size: number }[]> {
   const from = `FROM versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
                 WHERE v.ended IS NULL AND (v.source, v.path) > (?, ?) ORDER BY v.source, v.path LIMIT ${PAGE}`;
-  for (let after: [number, string] = [0, ""];;) {
-    const page = await db.page(FILE_COLUMNS, from, after, (row) => ({
+  yield* pagesAfter([0, ""], PAGE, (after: FileKey) =>
+    db.page(FILE_COLUMNS, from, after, (row) => ({
       id: row.int("id"),
       source: row.text("source"),
       below: row.text("below"),
       size: row.int("size"),
-    }));
-    yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = [last.id, last.below];
-  }
+    })), (last): FileKey => [last.id, last.below]);
 }
+
+type FileKey = [source: number, path: string];
 
 const FILE_COLUMNS = { id: "s.id", source: "s.name", below: "v.path", size: "c.size" };
 
@@ -289,12 +288,7 @@ export type Place =
  */
 export async function placesOf(db: Database, contents: readonly number[]): Promise<Place[]> {
   const places: Place[] = [];
-  const shared = new Map<string, string>(); // one text for all contents of an object
-  const share = (text: string): string => {
-    const known = shared.get(text) ?? text;
-    shared.set(known, known);
-    return known;
-  };
+  const share = sharedTexts(); // one for all contents of an object
   for (let start = 0; start < contents.length; start += PAGE) {
     places.push(...await placesOfPage(db, contents.slice(start, start + PAGE), share));
   }

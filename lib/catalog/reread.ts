@@ -1,6 +1,7 @@
 /** Local files in the order in which they were last read, for checks that read them again. */
 
 import type { Database, RowReader } from "./database.ts";
+import { pagesAfter } from "./pages.ts";
 
 /** A current file of this box, as it was when it was hashed. */
 export interface RereadFile {
@@ -47,24 +48,21 @@ function parse(row: RowReader): RereadFile {
   };
 }
 
+type RereadKey = readonly [last: number, id: number];
+
 /**
  * The current files of a box, those first that were not read for longest; a page at a time.
  *
  * @param before files that were read later than this are left out: also those that the caller has just noted
  */
 export async function* rereadTurns(db: Database, box: string, before: number): AsyncGenerator<RereadFile[]> {
-  for (let after: readonly [last: number, id: number] = [-1, 0];;) {
-    const page = await db.all(
+  yield* pagesAfter([-1, 0], PAGE, (after: RereadKey) =>
+    db.all(
       `${FILES} AND coalesce(v.reread, v.seen) < ? AND (coalesce(v.reread, v.seen), v.id) > (?, ?)
         ORDER BY last, v.id LIMIT ${PAGE}`,
       [box, before, ...after],
       parse,
-    );
-    if (page.length > 0) yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = [last.last, last.id];
-  }
+    ), (last): RereadKey => [last.last, last.id]);
 }
 
 /** The current files of a box with these paths (`<source name>/<path>`). */

@@ -2,6 +2,7 @@
 
 import { ColdframeError } from "../errors.ts";
 import type { Database, RowReader, Statement } from "./database.ts";
+import { pagesAfter } from "./pages.ts";
 
 /** A current version, as much as a scan needs to tell whether the file changed. */
 export interface KnownVersion {
@@ -44,19 +45,14 @@ export async function* knownVersions(
   upTo?: string,
 ): AsyncGenerator<KnownVersion[]> {
   const [until, limits] = upTo === undefined ? ["", []] : ["AND v.path <= ?", [upTo]];
-  for (let after = from;;) {
-    const page = await db.page(
+  yield* pagesAfter(from, PAGE, (after) =>
+    db.page(
       KNOWN_COLUMNS,
       `FROM versions v JOIN contents c ON c.id = v.content
         WHERE v.source = ? AND v.ended IS NULL AND v.path > ? ${until} ORDER BY v.path LIMIT ${PAGE}`,
       [source, after, ...limits],
       parseKnown,
-    );
-    if (page.length > 0) yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = last.path;
-  }
+    ), (last) => last.path);
 }
 
 /**

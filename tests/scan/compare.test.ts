@@ -197,15 +197,25 @@ function inBatches<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
+type State = Record<string, Partial<FoundFile>>;
+
+/** Both sides of a comparison, in their order, and the paths that could not be looked at. */
+function sidesOf(before: State, after: State, unknown: readonly string[]) {
+  const paths = new UnknownPaths();
+  for (const one of unknown) paths.add(one);
+  return {
+    rows: Object.entries(before).map(([at, over]) => known(at, over)).sort((a, b) => byPath(a.path, b.path)),
+    files: Object.entries(after).map(([at, over]) => someFile(at, over)).sort((a, b) =>
+      byPath(a.path, b.path)
+    ),
+    paths,
+  };
+}
+
 test("any two states compare as the naive way does, in any batches", async () => {
   const all = fc.tuple(state, state, fc.array(path, { maxLength: 2 }), fc.integer({ min: 1, max: 7 }));
   await fc.assert(fc.asyncProperty(all, async ([before, after, unknown, size]) => {
-    const rows = Object.entries(before).map(([at, over]) => known(at, over));
-    const files = Object.entries(after).map(([at, over]) => someFile(at, over));
-    rows.sort((a, b) => byPath(a.path, b.path));
-    files.sort((a, b) => byPath(a.path, b.path));
-    const paths = new UnknownPaths();
-    for (const one of unknown) paths.add(one);
+    const { rows, files, paths } = sidesOf(before, after, unknown);
     const out: Comparison[] = [];
     const comparing = compare(inBatches(rows, size), inBatches(files, size + 1), paths, { inodes: true });
     for await (const batch of comparing) out.push(...batch);
@@ -232,12 +242,7 @@ test("any two states compare by stretches as the naive way does, and files that 
     const after = mix === 0
       ? changes
       : { ...before, ...Object.fromEntries(Object.entries(changes).slice(0, mix)) };
-    const rows = Object.entries(before).map(([at, over]) => known(at, over));
-    const files = Object.entries(after).map(([at, over]) => someFile(at, over));
-    rows.sort((a, b) => byPath(a.path, b.path));
-    files.sort((a, b) => byPath(a.path, b.path));
-    const paths = new UnknownPaths();
-    for (const one of unknown) paths.add(one);
+    const { rows, files, paths } = sidesOf(before, after, unknown);
     const out: Comparison[] = [];
     let unchanged = 0;
     const trust = { inodes: true };

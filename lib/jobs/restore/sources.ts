@@ -3,6 +3,7 @@
 import { type Place, placesOf } from "../../catalog/look.ts";
 import { openThaws, type Thaw } from "../../catalog/restores.ts";
 import { ColdframeError, StoreError } from "../../errors.ts";
+import { sharedTexts } from "../../shared.ts";
 import { localFolder } from "../../store/open.ts";
 import type { Availability } from "../../store/store.ts";
 import { inParallel } from "../pool.ts";
@@ -42,12 +43,10 @@ export async function findSources(
   const far = there.filter(({ kind, content }) => kind === "volume" && !served.has(content));
   const thaws = new Map((await openThaws(session.db)).map((thaw) => [objectId(thaw), thaw]));
   const states = await lookAtVolumes(session, reach, far);
-  const names = new Map<string, string>(); // one text for all contents of an object
+  const share = sharedTexts(); // one for all contents of an object
   const sourceOf = (place: Place, state: VolumeState, thaw?: Thaw): Source => {
     const { content, size } = place;
-    const name = objectId(place);
-    const object = names.get(name) ?? name;
-    names.set(object, object);
+    const object = share(objectId(place));
     const rank = rankOf(session, place);
     return { place, content, size, object, rank, state: state.state, until: state.until, thaw };
   };
