@@ -36,6 +36,11 @@ export async function filesBelow(root: string): Promise<string[]> {
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1)).sort();
 }
 
+/** The same of a home, without the logs that SQLite takes away whenever it lets go of a catalog. */
+export async function filesOfHome(home: string): Promise<string[]> {
+  return (await filesBelow(home)).filter((path) => !/-(wal|shm)$/.test(path));
+}
+
 /** Asserts that a restore of everything into a new folder gives what stands in `Photos`. */
 export async function assertRestorable(user: User, to = "restored"): Promise<void> {
   await user.ok("restore", "**", "--to", user.path(to));

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pseudoRandom } from "../tools.ts";
 import { testOnDisk } from "./disk.ts";
 import { assertFails, assertNoSecret, assertOneLine } from "./failing.ts";
-import { assertRestorable, filesBelow, put } from "./files.ts";
+import { assertRestorable, filesBelow, filesOfHome, put } from "./files.ts";
 import { type User, withUser } from "./harness.ts";
 import { okScript, startScript } from "./process.ts";
 
@@ -28,7 +28,7 @@ test("the home and what is in it are for their owner alone", () =>
     for (const path of ["home", "home/keys"]) {
       assert.equal((await stat(user.path(path))).mode & 0o777, 0o700, path);
     }
-    const files = (await filesBelow(user.home)).filter((path) => !path.startsWith("store/"));
+    const files = (await filesOfHome(user.home)).filter((path) => !path.startsWith("store/"));
     for (const path of ["box", "catalog.db", "config.toml", "keys/identity.txt"]) {
       assert.ok(files.includes(path));
     }
