@@ -133,13 +133,27 @@ export function sameRestore(
   );
 }
 
-/** The versions of a restore that are not in the target folder yet. */
-export function pendingVersions(db: Database, restore: number): Promise<number[]> {
-  return db.all(
-    "SELECT version FROM restore_files WHERE restore = ? AND done IS NULL ORDER BY version",
+/** Versions that shall come back. */
+export interface PendingVersions {
+  /** Ids. */
+  readonly versions: readonly number[];
+  /** Bytes of all of them. */
+  readonly bytes: number;
+}
+
+/** The versions of a restore that are not in the target folder yet, by path. */
+export async function pendingVersions(db: Database, restore: number): Promise<PendingVersions> {
+  const rows = await db.all(
+    `SELECT f.version, c.size FROM restore_files f
+       JOIN versions v ON v.id = f.version JOIN contents c ON c.id = v.content
+      WHERE f.restore = ? AND f.done IS NULL ORDER BY v.source, v.path`,
     [restore],
-    (row) => row.int("version"),
+    (row) => ({ version: row.int("version"), size: row.int("size") }),
   );
+  return {
+    versions: rows.map(({ version }) => version),
+    bytes: rows.reduce((sum, { size }) => sum + size, 0),
+  };
 }
 
 /** Notes files that have their names. */

@@ -3,17 +3,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Choosable, choosePlaces } from "../../lib/jobs/restore/choose.ts";
+import { type Choosable, type ChoosableObject, choosePlaces } from "../../lib/jobs/restore/choose.ts";
 
 const place = (
   content: number,
   object: string,
-  state: Choosable["state"],
+  state: ChoosableObject["state"],
   { size = 5e9, rank = 2 } = {},
-): Choosable => ({ content, object, state, size, rank });
+): Choosable => ({ content, object: { id: object, state, size, rank } });
 
 function chosen(...places: Choosable[]): Record<number, string> {
-  return Object.fromEntries([...choosePlaces(places)].map(([content, { object }]) => [content, object]));
+  return Object.fromEntries([...choosePlaces(places)].map(([content, { object }]) => [content, object.id]));
 }
 
 const CASES: readonly [name: string, places: Choosable[], expected: Record<number, string>][] = [
@@ -67,18 +67,17 @@ test("every content that has a place gets one of its own, and a cold one only wh
       maxLength: 6,
     }),
     (raw, states) => {
-      const places = raw.map((one): Choosable => ({
-        ...one,
-        size: 1e9 * (1 + Number(one.object)),
-        state: states[Number(one.object)] ?? "ready",
-      }));
+      const places = raw.map(({ content, object: id, rank }) =>
+        place(content, id, states[Number(id)] ?? "ready", { size: 1e9 * (1 + Number(id)), rank })
+      );
       const found = choosePlaces(places);
       assert.deepEqual(new Set(found.keys()), new Set(places.map(({ content }) => content)));
       for (const [content, one] of found) {
         const own = places.filter((other) => other.content === content);
         assert.ok(own.includes(one));
-        if (one.state !== "ready") assert.ok(own.every(({ state }) => state !== "ready"));
-        if (one.state === "archived") assert.ok(own.every(({ state }) => state === "archived"));
+        const states = own.map(({ object }) => object.state);
+        if (one.object.state !== "ready") assert.ok(!states.includes("ready"));
+        if (one.object.state === "archived") assert.ok(states.every((state) => state === "archived"));
       }
     },
   )));

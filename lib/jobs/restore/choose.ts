@@ -3,17 +3,21 @@
  * volumes those that are on their way anyhow come first, and of the others as little is thawed as will do. Pure.
  */
 
-/** A place of a content, as much as the choice needs. */
-export interface Choosable {
-  readonly content: number;
-  /** The same for all places in one object. */
-  readonly object: string;
-  /** Bytes of the object. */
+/** An object, as much as the choice needs. */
+export interface ChoosableObject {
+  readonly id: string;
+  /** Bytes. */
   readonly size: number;
   /** What it takes to read it. */
   readonly state: "ready" | "thawing" | "archived";
   /** Among what can be read now, the lower is the cheaper. */
   readonly rank: number;
+}
+
+/** A place of a content. */
+export interface Choosable {
+  readonly content: number;
+  readonly object: ChoosableObject;
 }
 
 /**
@@ -27,15 +31,14 @@ export interface Choosable {
  */
 export function choosePlaces<P extends Choosable>(places: readonly P[]): Map<number, P> {
   const chosen = new Map<number, P>();
-  const ready = places.filter(({ state }) => state === "ready").toSorted(byCost);
-  takeAll(ready, chosen);
-  takeAll(places.filter(({ state }) => state === "thawing").toSorted(byCost), chosen);
-  cover(places.filter(({ state, content }) => state === "archived" && !chosen.has(content)), chosen);
+  takeAll(places.filter(({ object }) => object.state === "ready").toSorted(byCost), chosen);
+  takeAll(places.filter(({ object }) => object.state === "thawing").toSorted(byCost), chosen);
+  cover(places.filter(({ object, content }) => object.state === "archived" && !chosen.has(content)), chosen);
   return chosen;
 }
 
-function byCost(a: Choosable, b: Choosable): number {
-  return a.rank - b.rank || a.size - b.size || (a.object < b.object ? -1 : a.object > b.object ? 1 : 0);
+function byCost({ object: a }: Choosable, { object: b }: Choosable): number {
+  return a.rank - b.rank || a.size - b.size || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
 function takeAll<P extends Choosable>(places: readonly P[], chosen: Map<number, P>): void {
@@ -43,10 +46,11 @@ function takeAll<P extends Choosable>(places: readonly P[], chosen: Map<number, 
 }
 
 function cover<P extends Choosable>(places: readonly P[], chosen: Map<number, P>): void {
-  const objects = Map.groupBy(places, ({ object }) => object);
-  for (const only of Map.groupBy(places, ({ content }) => content).values()) {
-    const [place] = only;
-    if (only.length === 1 && place !== undefined) takeAll(objects.get(place.object) ?? [], chosen);
+  const objects = Map.groupBy(places, ({ object }) => object.id);
+  const holders = new Map<number, number>();
+  for (const { content } of places) holders.set(content, (holders.get(content) ?? 0) + 1);
+  for (const { content, object } of places) {
+    if (holders.get(content) === 1 && !chosen.has(content)) takeAll(objects.get(object.id) ?? [], chosen);
   }
   for (;;) {
     const best = cheapest(objects, chosen);
@@ -64,7 +68,7 @@ function cheapest<P extends Choosable>(
   let least = Infinity;
   for (const places of objects.values()) {
     const missing = places.filter(({ content }) => !chosen.has(content)).length;
-    const price = missing === 0 ? Infinity : (places[0]?.size ?? 0) / missing;
+    const price = missing === 0 ? Infinity : (places[0]?.object.size ?? 0) / missing;
     if (price < least) [best, least] = [places, price];
   }
   return best;

@@ -1,14 +1,12 @@
 /** Going on with restores that wait for thawed objects, and giving them up. */
 
 import { stat } from "node:fs/promises";
-import { versionsById } from "../../catalog/look.ts";
 import { endRestore, type OpenRestore, openRestores, pendingVersions } from "../../catalog/restores.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { Session } from "../session.ts";
 import { isTier } from "./price.ts";
 import type { RestoreReport } from "./restore.ts";
 import { RestoreRun, type RunSettings } from "./run.ts";
-import { wantedVersion } from "./select.ts";
 import { settleThaws } from "./status.ts";
 
 /** How to go on; where to, and how to thaw, was said when the restore was begun. */
@@ -57,14 +55,13 @@ export async function goOn(
 ): Promise<ContinuedRestore> {
   await assertTarget(restore.target);
   const pending = await pendingVersions(session.db, restore.id);
-  const versions = (await versionsById(session.db, pending)).map(wantedVersion);
   const { target: to, overwrite, days } = restore;
   const tier = isTier(restore.tier) ? restore.tier : undefined;
   const run = new RestoreRun(session, { ...settings, to, overwrite, days, tier }, restore.id);
-  const waiting = await run.run(versions);
+  const waiting = await run.run(pending);
   if (waiting === undefined) run.tally.throwIfNothingCameBack();
-  const bytes = versions.reduce((sum, { size }) => sum + size, 0);
-  return { restore: restore.id, to, files: versions.length, bytes, ...run.result(), waiting };
+  const { versions: { length: files }, bytes } = pending;
+  return { restore: restore.id, to, files, bytes, ...run.result(), waiting };
 }
 
 /** The folder was made when the restore was begun: without its disk, files would go beside it. */

@@ -1,18 +1,20 @@
 /** Fetching what can be read now, object by object, several side by side. */
 
 import type { Place } from "../../catalog/look.ts";
+import type { Thaw } from "../../catalog/restores.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { RandomAccess } from "../../types.ts";
-import { inParallel } from "../pool.ts";
+import { inParallel, type PoolLimits } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
-import { copyFiles } from "./copy.ts";
+import { type Copy, copyFiles } from "./copy.ts";
 import { objectAccess, PIECE, wholeAccess } from "./object-access.ts";
 import { cipherOf, openPlaintext, type PlaintextKeys } from "./plaintext.ts";
-import type { Task } from "./plan.ts";
-import { objectId, type Reach } from "./reach.ts";
-import type { WantedVersion } from "./select.ts";
+import type { VolumeShare } from "./plan.ts";
+import type { Reach } from "./reach.ts";
+import { findSingles, type SinglePlace, type StoredVolume } from "./sources.ts";
 import type { Target } from "./target.ts";
+import { copyOf, filesOf, type Piece, slicesOf, type WantedContent, type WantedVersion } from "./wanted.ts";
 
 /** Objects at the same time, and bytes of small ones that are held whole. */
 const OBJECTS = 8;
@@ -30,8 +32,23 @@ export interface FetchContext {
   restored(file: WantedVersion): Promise<void>;
   /** Told of an object that lost its end: what it still holds is used. */
   damaged(key: string, error: ColdframeError): void;
-  /** Told of each object (`objectId`) when all that was wanted of it is there. */
-  fetched(object: string): Promise<void>;
+  /** Told of each volume when all that was wanted of it is there. */
+  fetched(thaw: Thaw | undefined): Promise<void>;
+}
+
+function limits<T>(size: (item: T) => number): PoolLimits<T> {
+  return { width: OBJECTS, budget: MEMORY, cost: (item) => Math.min(PIECE, size(item)) };
+}
+
+/** A content to copy out of a place. */
+interface Task extends Copy<WantedVersion> {
+  readonly wanted: WantedContent;
+  readonly place: Place;
+}
+
+function taskOf(place: Place, piece: Piece, files: ReadonlyMap<number, readonly WantedVersion[]>): Task {
+  const { wanted } = piece;
+  return { ...copyOf(piece, files.get(wanted.content) ?? []), wanted, place };
 }
 
 /** Fetches, once or in several rounds. */
@@ -47,27 +64,56 @@ export class Fetcher {
   }
 
   /**
-   * Fetches tasks, which are grouped by object. What fails is told to `reach`, so that the next plan takes
-   * it from elsewhere.
+   * Fetches what can be read now. What fails is told to `reach`, so that the next plan takes it from elsewhere.
    *
-   * @returns the files that are still missing
+   * @param singles contents that come from objects of their own
+   * @returns the contents that are still missing
    * @throws ColdframeError for what would only repeat itself: a full disk, the wrong key
    */
-  async fetch(objects: readonly (readonly Task[])[]): Promise<WantedVersion[]> {
-    const missing: WantedVersion[] = [];
-    const cost = (tasks: readonly Task[]) => Math.min(PIECE, tasks[0]?.source.size ?? 0);
-    await inParallel(objects, { width: OBJECTS, budget: MEMORY, cost }, async (tasks) => {
-      missing.push(...await this.#object(tasks));
+  async fetch(singles: readonly WantedContent[], volumes: readonly VolumeShare[]): Promise<WantedContent[]> {
+    const missing: WantedContent[] = [];
+    for (const slice of slicesOf(singles)) missing.push(...await this.#singles(slice));
+    await inParallel(volumes, limits(({ source }) => source.size), async (share) => {
+      missing.push(...await this.#volume(share));
     });
     return missing;
   }
 
-  async #object(tasks: readonly Task[]): Promise<WantedVersion[]> {
+  async #singles(contents: readonly WantedContent[]): Promise<WantedContent[]> {
+    const { reach } = this.#context;
+    const places = await findSingles(this.#session, reach, contents);
+    const files = await filesOf(this.#session.db, contents);
+    const missing = contents.filter(({ content }) => !places.has(content)); // gone since it was planned
+    const tasks = contents.flatMap((wanted) => {
+      const place = places.get(wanted.content);
+      return place === undefined ? [] : [taskOf(place, { wanted, offset: 0 }, files)];
+    });
+    await inParallel(tasks, limits(({ place }) => place.size), async (task) => {
+      const object = new OpenObject(() => this.#open(task.place));
+      missing.push(...await this.#copy(object, [task]));
+    });
+    return missing;
+  }
+
+  async #volume({ source, pieces }: VolumeShare): Promise<WantedContent[]> {
+    const object = new OpenObject(() => this.#open(source.volume));
+    const missing: WantedContent[] = [];
+    for (const slice of slicesOf(pieces)) {
+      const files = await filesOf(this.#session.db, slice.map(({ wanted }) => wanted));
+      const tasks = slice.map((piece) => {
+        const place = { ...source.volume, content: piece.wanted.content, offset: piece.offset };
+        return taskOf(place, piece, files);
+      });
+      missing.push(...await this.#copy(object, tasks));
+    }
+    if (missing.length === 0) await this.#context.fetched(source.thaw);
+    return missing;
+  }
+
+  /** @returns what failed */
+  async #copy(object: OpenObject, tasks: readonly Task[]): Promise<WantedContent[]> {
     this.#session.signal.throwIfAborted();
-    const place = tasks[0]?.source.place;
-    if (place === undefined) return [];
     const { target, meter, reach, restored } = this.#context;
-    const object = new OpenObject(() => this.#open(place));
     const failed = await copyFiles(() => object.get(), tasks, {
       target,
       meter,
@@ -75,12 +121,11 @@ export class Fetcher {
       consider: (error) => this.#consider(error, object),
       restored,
     });
-    for (const { copy, error } of failed) reach.fail(copy.source.place, error);
-    if (failed.length === 0) await this.#context.fetched(objectId(place));
-    return failed.flatMap(({ copy }) => copy.files);
+    for (const { copy, error } of failed) reach.fail(copy.place, error);
+    return failed.map(({ copy }) => copy.wanted);
   }
 
-  async #open(place: Place): Promise<RandomAccess> {
+  async #open(place: SinglePlace | StoredVolume): Promise<RandomAccess> {
     const store = await this.#context.reach.open(place.store);
     const { key, size } = place;
     const object = place.kind === "volume"

@@ -2,13 +2,22 @@
 
 import { decryptAccess, type Rescue } from "../../age/access.ts";
 import type { Unlock } from "../../age/header.ts";
-import type { Place } from "../../catalog/look.ts";
+import type { ForeignCipher } from "../../catalog/volumes.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { RandomAccess } from "../../types.ts";
 import { openLomobImage } from "../import/image.ts";
 
 /** How an object is encrypted. */
 export type Cipher = "age" | "lomob" | "none";
+
+/** An object, as much as it takes to know how it is encrypted. */
+export type EncryptedObject =
+  & { readonly key: string }
+  & (
+    | { readonly kind: "staged" }
+    | { readonly kind: "mirror"; readonly encrypted: boolean }
+    | { readonly kind: "volume"; readonly cipher: ForeignCipher | undefined }
+  );
 
 /** Where the keys come from; each is asked for only when something needs it. */
 export interface PlaintextKeys {
@@ -18,7 +27,7 @@ export interface PlaintextKeys {
 }
 
 /** How an object is encrypted: as the catalog says of volumes of other tools, else as its key ends. */
-export function cipherOf(place: Place): Cipher {
+export function cipherOf(place: EncryptedObject): Cipher {
   if (place.kind === "volume" && place.cipher !== undefined) return place.cipher;
   if (place.kind === "mirror") return place.encrypted ? "age" : "none"; // a plain file may be named x.age
   return place.key.endsWith(".age") ? "age" : "none";
@@ -33,7 +42,7 @@ export function cipherOf(place: Place): Cipher {
  */
 export async function openPlaintext(
   object: RandomAccess,
-  place: Place,
+  place: EncryptedObject,
   keys: PlaintextKeys,
   rescue?: Rescue,
 ): Promise<RandomAccess> {

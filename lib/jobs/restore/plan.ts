@@ -2,18 +2,13 @@
 
 import { pricesOf } from "../cost-tariff.ts";
 import type { Session } from "../session.ts";
-import { type Copy, joinNeighbours, readsOfRun } from "./copy.ts";
-import { OPENING_BYTES, OPENING_REQUESTS, PIECE } from "./object-access.ts";
-import { type PricedRestore, priceRestore, type Reading } from "./price.ts";
-import { objectId, type Reach } from "./reach.ts";
-import type { WantedVersion } from "./select.ts";
-import { findSources, type Source } from "./sources.ts";
-
-/** A content to fetch, and the files it becomes. */
-export interface Task extends Copy<WantedVersion> {
-  readonly content: number;
-  readonly source: Source;
-}
+import { choosePlaces } from "./choose.ts";
+import { type Cipher, cipherOf } from "./plaintext.ts";
+import { type PricedRestore, priceRestore } from "./price.ts";
+import type { Reach } from "./reach.ts";
+import { plannedVolume, readingsOf, SingleReads } from "./reads.ts";
+import { type PlaceInVolume, SourceFinder, type VolumeSource } from "./sources.ts";
+import { bytesOf, collectAfter, countFiles, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
 
 /** How a volume stands: `agreed` is one whose thaw the user wants, and that the store may not know of yet. */
 export type VolumePlanState = "ready" | "thawing" | "agreed" | "archived";
@@ -29,8 +24,9 @@ export interface PlannedVolume {
   /** When the readable copy goes, in ms since 1970. */
   readonly until: number | undefined;
   readonly files: number;
-  /** Bytes that will be read of it. */
+  /** Bytes that will be read of it, and by how many requests. */
   readonly fetchBytes: number;
+  readonly requests: number;
 }
 
 /** Single objects that are needed, by kind and store. */
@@ -38,8 +34,12 @@ export interface PlannedObjects {
   readonly kind: string;
   readonly store: string;
   readonly objects: number;
+  /** Bytes of these objects. */
+  readonly size: number;
   readonly files: number;
+  /** Bytes that will be read of them, and by how many requests. */
   readonly fetchBytes: number;
+  readonly requests: number;
 }
 
 /** What a restore would do. */
@@ -56,12 +56,23 @@ export interface RestorePlan {
   readonly prices: PricedRestore;
 }
 
+/** What is wanted of one volume. */
+export interface VolumeShare {
+  readonly source: VolumeSource;
+  /** In the order in which they stand in the image. */
+  readonly pieces: readonly Piece[];
+}
+
 /** A plan and what carries it out. */
 export interface PlannedRestore {
   readonly plan: RestorePlan;
-  readonly tasks: readonly Task[];
-  /** Files that no place has. */
-  readonly missing: readonly WantedVersion[];
+  /** Contents that objects of their own bring; which ones, is looked up again when their turn comes. */
+  readonly singles: readonly WantedContent[];
+  readonly volumes: readonly VolumeShare[];
+  /** How all these objects are encrypted. */
+  readonly ciphers: ReadonlySet<Cipher>;
+  /** What no place has. */
+  readonly missing: readonly WantedContent[];
 }
 
 /** What a plan is made for. */
@@ -79,124 +90,74 @@ export interface PlanOptions {
 export async function planRestore(
   session: Session,
   reach: Reach,
-  versions: readonly WantedVersion[],
+  wanted: readonly WantedContent[],
   { to, days }: PlanOptions,
 ): Promise<PlannedRestore> {
-  const byContent = Map.groupBy(versions, ({ content }) => content);
-  const sources = await findSources(session, reach, [...byContent.keys()]);
-  const tasks: Task[] = [];
-  const missing: WantedVersion[] = [];
-  for (const [content, files] of byContent) {
-    const source = sources.get(content);
-    if (source === undefined) missing.push(...files);
-    else tasks.push(taskOf(content, files, source));
-  }
-  const objects = [...Map.groupBy(tasks, ({ source }) => source.object).values()].flatMap(objectOf);
-  const prices = priceRestore(
-    readingsOf(objects),
-    await pricesOf(session.home),
-    session.storeContext.env,
-    days,
-  );
-  const thawing = objects.filter(({ state }) => state === "archived");
+  const { singles, reads, volumes, missing } = await distribute(session, reach, wanted);
+  const objects = reads.list();
+  const planned = volumes.map(plannedVolume);
+  const archived = planned.filter(({ state }) => state === "archived");
   const plan: RestorePlan = {
     to,
-    files: versions.length - missing.length,
-    bytes: sumOf(tasks, ({ size, files }) => size * files.length),
-    objects: singles(objects),
-    volumes: objects.flatMap(volumeOf),
-    thaw: { volumes: thawing.length, bytes: sumOf(thawing, ({ source }) => source.size), days },
-    fetch: { bytes: sumOf(objects, (one) => one.bytes), requests: sumOf(objects, (one) => one.requests) },
-    prices,
+    files: countFiles(wanted) - countFiles(missing),
+    bytes: bytesOf(wanted) - bytesOf(missing),
+    objects,
+    volumes: planned,
+    thaw: { volumes: archived.length, bytes: sumOf(archived, ({ size }) => size), days },
+    fetch: {
+      bytes: sumOf([...objects, ...planned], ({ fetchBytes }) => fetchBytes),
+      requests: sumOf([...objects, ...planned], ({ requests }) => requests),
+    },
+    prices: priceRestore(
+      readingsOf(objects, planned),
+      await pricesOf(session.home),
+      session.storeContext.env,
+      days,
+    ),
   };
-  return { plan, tasks, missing };
+  const ciphers = new Set([...reads.ciphers, ...volumes.map(({ source }) => cipherOf(source.volume))]);
+  return { plan, singles, volumes, ciphers, missing };
 }
 
-function taskOf(content: number, files: readonly WantedVersion[], source: Source): Task {
-  const size = files[0]?.size ?? 0;
-  const { place } = source;
-  const offset = place.kind === "volume" ? place.offset : 0;
-  return { content, size, files, source, extents: size === 0 ? [] : [{ offset, length: size }] };
+/** From where each content comes. */
+async function distribute(session: Session, reach: Reach, wanted: readonly WantedContent[]) {
+  const finder = await SourceFinder.begin(session, reach);
+  const singles: WantedContent[] = [];
+  const others: WantedContent[] = [];
+  const places: PlaceInVolume[] = [];
+  const reads = new SingleReads();
+  for (const slice of slicesOf(wanted)) {
+    const found = await finder.find(slice);
+    for (const content of slice) {
+      const place = found.singles.get(content.content);
+      (place === undefined ? others : singles).push(content);
+      if (place !== undefined) reads.add(place, content);
+    }
+    places.push(...found.volumes);
+  }
+  collectAfter(wanted.length);
+  return { singles, reads, ...sharesOf(others, choosePlaces(places)) };
 }
 
-/** What is wanted of one object. */
-interface PlannedObject {
-  readonly source: Source;
-  readonly state: VolumePlanState;
-  readonly files: number;
-  readonly bytes: number;
-  readonly requests: number;
-}
-
-function objectOf(tasks: readonly Task[]): PlannedObject[] {
-  const [first] = tasks;
-  if (first === undefined) return [];
-  // A small single object comes in one request; see `wholeAccess`.
-  const { place, size } = first.source;
-  const whole = place.kind !== "volume" && size <= PIECE;
-  const runs = whole ? [] : [...joinNeighbours(tasks)].map(readsOfRun);
-  return [{
-    source: first.source,
-    state: stateOf(first.source),
-    files: sumOf(tasks, ({ files }) => files.length),
-    bytes: whole ? size : Math.min(size, OPENING_BYTES + sumOf(runs, ({ bytes }) => bytes)),
-    requests: whole ? 1 : OPENING_REQUESTS + sumOf(runs, ({ requests }) => requests),
-  }];
-}
-
-/** A thaw that was taken by the store and is over ran out: it is asked for, and paid for, again. */
-function stateOf({ state, thaw }: Source): VolumePlanState {
-  return state === "archived" && thaw !== undefined && thaw.requested === undefined ? "agreed" : state;
-}
-
-function volumeOf({ source, state, files, bytes }: PlannedObject): PlannedVolume[] {
-  const { place, until } = source;
-  if (place.kind !== "volume") return [];
-  const { volume: name, store, key, size } = place;
-  return [{ name, store, key, size, state, until, files, fetchBytes: bytes }];
-}
-
-function singles(objects: readonly PlannedObject[]): PlannedObjects[] {
-  const found = objects.filter(({ source }) => source.place.kind !== "volume");
-  const groups = Map.groupBy(found, ({ source }) => `${source.place.kind} ${source.place.store}`);
-  return [...groups.values()].flatMap((group) => {
-    const place = group[0]?.source.place;
-    if (place === undefined) return [];
-    return [{
-      kind: place.kind,
-      store: place.store,
-      objects: group.length,
-      files: sumOf(group, ({ files }) => files),
-      fetchBytes: sumOf(group, ({ bytes }) => bytes),
-    }];
-  });
-}
-
-/** What was agreed to is in the price until the store has taken it: it is not paid yet. */
-function readingsOf(objects: readonly PlannedObject[]): Reading[] {
-  const groups = Map.groupBy(objects, ({ source, state }) => {
-    const kind = source.place.kind === "volume" ? "volume" : "other";
-    return `${kind} ${state === "archived" || state === "agreed"} ${source.place.store}`;
-  });
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    return [{
-      store: first.source.place.store,
-      kind: first.source.place.kind === "volume" ? "volume" : "other",
-      thaw: first.state === "archived" || first.state === "agreed",
-      objects: group.length,
-      objectBytes: sumOf(group, ({ source }) => source.size),
-      readBytes: sumOf(group, ({ bytes }) => bytes),
-      gets: sumOf(group, ({ requests }) => requests),
-    }];
-  });
-}
-
-/** The tasks of each object, what can be read now. */
-export function readyObjects(tasks: readonly Task[]): Task[][] {
-  const ready = tasks.filter(({ source }) => source.state === "ready");
-  return [...Map.groupBy(ready, ({ source }) => objectId(source.place)).values()];
+/** What comes out of each volume, and what out of none. */
+function sharesOf(contents: readonly WantedContent[], places: ReadonlyMap<number, PlaceInVolume>) {
+  const shares = new Map<VolumeSource, Piece[]>();
+  const missing: WantedContent[] = [];
+  for (const wanted of contents) {
+    const place = places.get(wanted.content);
+    if (place === undefined) {
+      missing.push(wanted);
+      continue;
+    }
+    const pieces = shares.get(place.object) ?? [];
+    if (pieces.length === 0) shares.set(place.object, pieces);
+    pieces.push({ wanted, offset: place.offset });
+  }
+  const volumes = [...shares].map(([source, pieces]): VolumeShare => ({
+    source,
+    pieces: pieces.sort((a, b) => a.offset - b.offset),
+  }));
+  return { volumes, missing };
 }
 
 function sumOf<T>(items: readonly T[], value: (item: T) => number): number {

@@ -11,7 +11,7 @@ import {
 import { makeFolder } from "../../files.ts";
 import type { ThawTier } from "../../store/store.ts";
 import type { Session } from "../session.ts";
-import type { WantedVersion } from "./select.ts";
+import type { WantedVersion } from "./wanted.ts";
 
 /** Files whose restoring is written down together. */
 const BATCH = 100;
@@ -38,14 +38,14 @@ export class RestoreRecord {
    */
   async open(
     how: { readonly to: string; readonly overwrite: boolean; readonly tier: ThawTier; readonly days: number },
-    versions: readonly WantedVersion[],
+    versions: readonly number[],
   ): Promise<number> {
     if (this.#id !== undefined) return this.#id;
     const { db, home, now } = this.#session;
     await makeFolder(how.to, 0o755);
     const { to: target, overwrite, tier, days } = how;
     const restore = { box: home.box, target, overwrite, tier, days, created: now() };
-    this.#id = await openRestore(db, restore, versions.map(({ id }) => id));
+    this.#id = await openRestore(db, restore, versions);
     return this.#id;
   }
 

@@ -34,9 +34,9 @@ export interface RestoreReport extends RestoreCounts {
  * @throws ColdframeError `nothing-found` when no pattern matches anything; `cost` when the user does not agree
  */
 export async function restore(session: Session, request: RestoreRequest): Promise<RestoreReport> {
-  const versions = await selectVersions(session.db, request);
+  const selected = await selectVersions(session.db, request);
   const folders = await selectFolders(session.db, request);
-  if (versions.length + folders.length === 0) {
+  if (selected.versions.length + folders.length === 0) {
     throw new ColdframeError("nothing-found", `nothing matches ${request.patterns.join(" ")}`, {
       hint:
         "Look for the path with `coldframe find PATTERN`; quote patterns, so that the shell leaves them alone.",
@@ -47,21 +47,20 @@ export async function restore(session: Session, request: RestoreRequest): Promis
   const run = new RestoreRun(
     session,
     request,
-    await sameRestore(session.db, wanted, versions.map(({ id }) => id)),
+    await sameRestore(session.db, wanted, selected.versions),
   );
-  const bytes = versions.reduce((sum, { size }) => sum + size, 0);
   const report = (waiting?: Waiting) => ({
     to,
-    files: versions.length,
-    bytes,
+    files: selected.versions.length,
+    bytes: selected.bytes,
     ...run.result(),
     waiting,
   });
   if (request.planOnly) {
-    await run.planOnly(versions);
+    await run.planOnly(selected);
     return report();
   }
-  const waiting = await run.run(versions);
+  const waiting = await run.run(selected);
   await run.makeFolders(folders);
   if (run.isRecorded) await settleThaws(session);
   if (waiting === undefined) run.tally.throwIfNothingCameBack();

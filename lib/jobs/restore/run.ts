@@ -5,22 +5,31 @@
 
 import type { FolderRow } from "../../catalog/folders.ts";
 import { ColdframeError } from "../../errors.ts";
-import { collectGarbage } from "../../garbage.ts";
 import { Pace } from "../../pace.ts";
 import type { Sleep } from "../../store/sleep.ts";
 import type { Meter } from "../report.ts";
 import type { Session } from "../session.ts";
 import { assertWithin, chooseOption, type Limits, needsConsent } from "./consent.ts";
 import { Fetcher } from "./fetch.ts";
-import { cipherOf, type PlaintextKeys } from "./plaintext.ts";
-import { type PlannedRestore, planRestore, readyObjects, type RestorePlan } from "./plan.ts";
+import type { PlaintextKeys } from "./plaintext.ts";
+import { type PlannedRestore, planRestore, type RestorePlan, type VolumeShare } from "./plan.ts";
 import type { TierOption } from "./price.ts";
 import { Reach } from "./reach.ts";
 import { RestoreRecord } from "./record.ts";
-import type { WantedVersion } from "./select.ts";
+import type { Selected } from "./select.ts";
 import { type RestoreCounts, Tally } from "./tally.ts";
 import { Target } from "./target.ts";
 import { requestThaws, waitFor } from "./thaw.ts";
+import {
+  bytesOf,
+  collectAfter,
+  countFiles,
+  idsOf,
+  versionsOf,
+  type WantedContent,
+  WantedContents,
+  type WantedVersion,
+} from "./wanted.ts";
 
 /** How a restore shall go. */
 export interface RunSettings extends Limits, PlaintextKeys {
@@ -51,9 +60,6 @@ export interface Waiting {
 
 /** How often to ask whether a thaw is over, in ms: within minutes it matters, within hours it does not. */
 const PACE = { minutes: 60_000, hours: 15 * 60_000 };
-
-/** Files whose planning leaves more garbage behind than it takes time to collect it. */
-const MANY = 10_000;
 
 /** A restore that runs. */
 export class RestoreRun {
@@ -89,10 +95,10 @@ export class RestoreRun {
   }
 
   /** Only plans. */
-  async planOnly(versions: readonly WantedVersion[]): Promise<void> {
-    const wanted = (await this.#compare(versions)).filter(({ size }) => size > 0);
+  async planOnly(selected: Selected): Promise<void> {
+    const wanted = (await this.#compare(selected)).filter(({ size }) => size > 0);
     const planned = await this.#planFor(wanted);
-    if (planned.tasks.length > 0) chooseOption(planned.plan, this.#settings);
+    if (planned.plan.files > 0) chooseOption(planned.plan, this.#settings);
   }
 
   /**
@@ -100,8 +106,8 @@ export class RestoreRun {
    *
    * @returns what must be waited for, if anything
    */
-  async run(versions: readonly WantedVersion[]): Promise<Waiting | undefined> {
-    const wanted = await this.#compare(versions);
+  async run(selected: Selected): Promise<Waiting | undefined> {
+    const wanted = await this.#compare(selected);
     const waiting = await this.#fetchAll(await this.#placeEmpty(wanted));
     await this.#record.flush();
     if (waiting === undefined && this.tally.isFinal) {
@@ -123,76 +129,91 @@ export class RestoreRun {
     await this.#target.finishFolders();
   }
 
-  async #compare(versions: readonly WantedVersion[]): Promise<WantedVersion[]> {
-    const meter = this.#session.report.phase("Comparing with the target folder", sizeOf(versions));
+  async #compare(selected: Selected): Promise<WantedContent[]> {
+    const meter = this.#session.report.phase("Comparing with the target folder", selected.bytes);
     try {
-      return await this.#notYetThere(versions, meter);
+      return await this.#notYetThere(selected, meter);
     } finally {
       meter.done();
     }
   }
 
   /** Leaves out files that are there already, and those that must not be replaced. */
-  async #notYetThere(versions: readonly WantedVersion[], meter: Meter): Promise<WantedVersion[]> {
-    const wanted: WantedVersion[] = [];
+  async #notYetThere({ versions }: Selected, meter: Meter): Promise<WantedContent[]> {
+    const wanted = new WantedContents();
     const pace = new Pace(this.#session.signal);
-    for (const version of versions) {
-      if (pace.due) await pace.rest();
-      try {
-        if (await this.#target.standing(version) === "nothing") {
-          wanted.push(version);
-          continue;
-        }
-        this.tally.existing++;
-        await this.#record.restored(version);
-        meter.add(version.size, 1);
-      } catch (error) {
-        this.tally.fail(version.path, error);
+    for await (const page of versionsOf(this.#session.db, versions)) {
+      for (const version of page) {
+        if (pace.due) await pace.rest();
+        if (await this.#isWanted(version, meter)) wanted.add(version);
       }
     }
-    return wanted;
+    collectAfter(versions.length);
+    return wanted.list();
+  }
+
+  async #isWanted(version: WantedVersion, meter: Meter): Promise<boolean> {
+    try {
+      if (await this.#target.standing(version) === "nothing") return true;
+      this.tally.existing++;
+      await this.#record.restored(version);
+      meter.add(version.size, 1);
+    } catch (error) {
+      this.tally.fail(version.path, error);
+    }
+    return false;
   }
 
   /** A file of nothing needs no store, and no thaw. */
-  async #placeEmpty(versions: readonly WantedVersion[]): Promise<WantedVersion[]> {
-    for (const file of versions.filter(({ size }) => size === 0)) {
-      try {
-        await this.#target.place(file, new Uint8Array(0));
-        await this.#restored(file);
-      } catch (error) {
-        this.tally.fail(file.path, error);
+  async #placeEmpty(contents: readonly WantedContent[]): Promise<WantedContent[]> {
+    for await (const files of this.#filesOf(contents.filter(({ size }) => size === 0))) {
+      for (const file of files) {
+        try {
+          await this.#target.place(file, new Uint8Array(0));
+          await this.#restored(file);
+        } catch (error) {
+          this.tally.fail(file.path, error);
+        }
       }
     }
-    return versions.filter(({ size }) => size > 0);
+    return contents.filter(({ size }) => size > 0);
   }
 
-  async #fetchAll(versions: readonly WantedVersion[]): Promise<Waiting | undefined> {
-    let wanted = versions;
+  #filesOf(contents: readonly WantedContent[]): AsyncGenerator<WantedVersion[]> {
+    return versionsOf(this.#session.db, idsOf(contents));
+  }
+
+  async #fetchAll(contents: readonly WantedContent[]): Promise<Waiting | undefined> {
+    let wanted = contents;
     for (;;) {
       const planned = await this.#planFor(wanted);
-      for (const file of planned.missing) this.tally.fail(file.path, this.#reasonOf(file));
-      if (planned.tasks.length === 0) return undefined;
+      await this.#giveUp(planned.missing);
+      if (planned.plan.files === 0) return undefined;
       const option = await this.#agree(planned.plan);
       await this.#askForKeys(planned);
       await this.#thaw(planned, option);
       const failed = await this.#fetch(planned);
-      const pending = planned.tasks.filter(({ source }) => source.state !== "ready").flatMap((task) =>
-        task.files
-      );
-      wanted = [...failed, ...pending];
+      const pending = planned.volumes.filter((share) => !isReady(share));
+      wanted = [...failed, ...pending.flatMap(contentsOf)];
       if (failed.length > 0) continue;
       if (pending.length === 0) return undefined;
-      const waiting = await this.#waiting(planned);
+      const waiting = await this.#waiting(pending);
       if (!this.#settings.wait) return waiting;
       await this.#sleep(waiting);
     }
   }
 
-  async #planFor(versions: readonly WantedVersion[]): Promise<PlannedRestore> {
+  async #giveUp(contents: readonly WantedContent[]): Promise<void> {
+    for await (const files of this.#filesOf(contents)) {
+      for (const file of files) this.tally.fail(file.path, this.#reasonOf(file));
+    }
+  }
+
+  async #planFor(wanted: readonly WantedContent[]): Promise<PlannedRestore> {
     const { days } = this.#settings;
-    const planned = await planRestore(this.#session, this.#reach, versions, { to: this.#target.root, days });
-    if (planned.tasks.length > MANY) collectGarbage();
-    if (planned.tasks.length > 0) this.#plan ??= planned.plan;
+    const planned = await planRestore(this.#session, this.#reach, wanted, { to: this.#target.root, days });
+    collectAfter(wanted.length);
+    if (planned.plan.files > 0) this.#plan ??= planned.plan;
     return planned;
   }
 
@@ -211,30 +232,28 @@ export class RestoreRun {
   }
 
   /** Before anything is thawed or fetched: it may ask the user, and without a key nothing is worth paying for. */
-  async #askForKeys({ tasks }: PlannedRestore): Promise<void> {
-    const ciphers = new Set(tasks.map(({ source }) => cipherOf(source.place)));
+  async #askForKeys({ ciphers }: PlannedRestore): Promise<void> {
     if (ciphers.has("age")) await this.#settings.unlock();
     if (ciphers.has("lomob")) await this.#settings.masterKey?.();
   }
 
   /** Writes the restore down and has its volumes thawed, if some must be. */
-  async #thaw({ plan, tasks }: PlannedRestore, option: TierOption): Promise<void> {
+  async #thaw({ plan, singles, volumes: shares }: PlannedRestore, option: TierOption): Promise<void> {
     const volumes = plan.volumes.filter(({ state }) => state !== "ready");
     if (volumes.length === 0) return;
     const { overwrite, days } = this.#settings;
     const tier = option.tier ?? this.#settings.tier ?? "Bulk";
-    const files = tasks.flatMap((task) => task.files);
-    const restore = await this.#record.open({ to: this.#target.root, overwrite, tier, days }, files);
+    const versions = idsOf([...singles, ...shares.flatMap(contentsOf)]);
+    const restore = await this.#record.open({ to: this.#target.root, overwrite, tier, days }, versions);
     const archived = volumes.filter(({ state }) => state !== "thawing");
     await requestThaws(this.#session, archived, { restore, tier, days });
   }
 
-  async #fetch({ tasks }: PlannedRestore): Promise<WantedVersion[]> {
-    const objects = readyObjects(tasks);
-    const bytes = objects.flat().reduce((sum, { size, files }) => sum + size * files.length, 0);
-    if (objects.length === 0) return [];
+  async #fetch({ singles, volumes }: PlannedRestore): Promise<WantedContent[]> {
+    const ready = volumes.filter(isReady);
+    if (singles.length + ready.length === 0) return [];
+    const bytes = bytesOf(singles) + ready.reduce((sum, share) => sum + bytesOf(contentsOf(share)), 0);
     const meter = this.#session.report.phase("Restoring", bytes);
-    const thaws = new Map(tasks.map(({ source }) => [source.object, source.thaw]));
     try {
       return await new Fetcher(this.#session, {
         target: this.#target,
@@ -243,8 +262,8 @@ export class RestoreRun {
         keys: this.#settings,
         restored: (file) => this.#restored(file),
         damaged: (key, error) => this.tally.damage(key, error),
-        fetched: (object) => this.#record.fetched(thaws.get(object)),
-      }).fetch(objects);
+        fetched: (thaw) => this.#record.fetched(thaw),
+      }).fetch(singles, ready);
     } finally {
       meter.done();
       await this.#record.flush();
@@ -260,13 +279,12 @@ export class RestoreRun {
     return this.#reach.errorOf(file.content) ?? notStored(file.path);
   }
 
-  async #waiting({ tasks }: PlannedRestore): Promise<Waiting> {
-    const pending = tasks.filter(({ source }) => source.state !== "ready");
-    const objects = new Set(pending.map(({ source }) => source.object));
+  async #waiting(pending: readonly VolumeShare[]): Promise<Waiting> {
+    const objects = new Set(pending.map(({ source }) => source.id));
     return {
       restore: this.#record.id ?? 0,
       volumes: objects.size,
-      files: pending.reduce((sum, { files }) => sum + files.length, 0),
+      files: countFiles(pending.flatMap(contentsOf)),
       ...await waitFor(this.#session, objects),
     };
   }
@@ -281,8 +299,12 @@ export class RestoreRun {
   }
 }
 
-function sizeOf(versions: readonly WantedVersion[]): number {
-  return versions.reduce((sum, { size }) => sum + size, 0);
+function isReady({ source }: VolumeShare): boolean {
+  return source.state === "ready";
+}
+
+function contentsOf({ pieces }: VolumeShare): WantedContent[] {
+  return pieces.map(({ wanted }) => wanted);
 }
 
 function notStored(path: string): ColdframeError {

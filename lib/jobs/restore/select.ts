@@ -5,18 +5,7 @@ import { emptyFolders, type FolderRow } from "../../catalog/folders.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
 import { pathMatcher, textsWithin } from "../../plan/glob.ts";
 import { companionKey } from "../../plan/group.ts";
-
-/** A version to restore: no more of its row than that takes, since there may be as many as photos of a life. */
-export type WantedVersion = Pick<
-  VersionRow,
-  "id" | "path" | "content" | "sha256" | "size" | "mtime" | "mode"
->;
-
-/** The part of a row that restoring takes. */
-export function wantedVersion(row: VersionRow): WantedVersion {
-  const { id, path, content, sha256, size, mtime, mode } = row;
-  return { id, path, content, sha256, size, mtime, mode };
-}
+import { versionsOf } from "./wanted.ts";
 
 /** What the user asked for. */
 export interface Selection {
@@ -36,24 +25,36 @@ export interface Selection {
   readonly companions?: boolean | undefined;
 }
 
+/** The versions that a restore is about: only their ids, as there may be as many as photos of a life. */
+export interface Selected {
+  readonly versions: readonly number[];
+  /** Bytes of all of them. */
+  readonly bytes: number;
+}
+
 /**
  * The versions to restore, one per path. Without `at` these are the current ones; a pattern that means
  * only files that are gone from the source brings back their last versions, since that is what someone
  * who names a lost file wants.
  */
-export async function selectVersions(db: Database, selection: Selection): Promise<WantedVersion[]> {
+export async function selectVersions(db: Database, selection: Selection): Promise<Selected> {
   const matches = pathMatcher(selection.patterns);
   const wanted = (version: VersionRow) => matches(version.path) && inRange(version, selection);
   const found = await versionsWhere(db, selection, wanted, textsWithin(selection.patterns));
   if (selection.companions !== true) return found;
-  const keys = new Set(found.map(({ path }) => companionKey(path)));
-  const named = new Set(found.map(({ path }) => path));
-  const others = await versionsWhere(
+  const others = await companionsOf(db, selection, found);
+  return { versions: [...found.versions, ...others.versions], bytes: found.bytes + others.bytes };
+}
+
+async function companionsOf(db: Database, selection: Selection, found: Selected): Promise<Selected> {
+  const named = new Set<string>();
+  for await (const page of versionsOf(db, found.versions)) for (const { path } of page) named.add(path);
+  const keys = new Set([...named].map(companionKey));
+  return await versionsWhere(
     db,
     selection,
     ({ path }) => !named.has(path) && keys.has(companionKey(path)),
   );
-  return [...found, ...others];
 }
 
 /** @param containing texts of which each wanted path has one: the database passes over the others quickly */
@@ -62,18 +63,42 @@ async function versionsWhere(
   { at, deleted }: Selection,
   wanted: (version: VersionRow) => boolean,
   containing?: readonly string[],
-): Promise<WantedVersion[]> {
-  const current = new Map<string, WantedVersion>();
-  const gone = new Map<string, WantedVersion>();
+): Promise<Selected> {
+  const current = new LastOfEachPath();
+  const gone = new LastOfEachPath();
   for await (const page of versionPages(db, { all: true, ...(containing && { containing }) })) {
     for (const version of page) {
       if (!wanted(version)) continue;
-      if (wasCurrent(version, at)) current.set(version.path, wantedVersion(version));
-      else if (at === undefined && version.ending === "gone") gone.set(version.path, wantedVersion(version));
+      if (wasCurrent(version, at)) {
+        current.take(version);
+        gone.drop(version.path);
+      } else if (at === undefined && version.ending === "gone") gone.take(version);
     }
   }
-  if (deleted !== true && current.size > 0) return [...current.values()];
-  return [...new Map([...gone, ...current]).values()];
+  if (deleted !== true && current.versions.length > 0) return current;
+  return { versions: [...gone.versions, ...current.versions], bytes: gone.bytes + current.bytes };
+}
+
+/** The last version of each path, of versions that come path by path, the older first. */
+class LastOfEachPath implements Selected {
+  readonly versions: number[] = [];
+  bytes = 0;
+  #last: Pick<VersionRow, "path" | "size"> | undefined;
+
+  take({ id, path, size }: VersionRow): void {
+    this.drop(path);
+    this.versions.push(id);
+    this.bytes += size;
+    this.#last = { path, size };
+  }
+
+  /** Takes back what was taken of a path, if that is the last one. */
+  drop(path: string): void {
+    if (this.#last?.path !== path) return;
+    this.versions.pop();
+    this.bytes -= this.#last.size;
+    this.#last = undefined;
+  }
 }
 
 /**

@@ -3,61 +3,144 @@
 import { type Place, placesOf } from "../../catalog/look.ts";
 import { openThaws, type Thaw } from "../../catalog/restores.ts";
 import { ColdframeError, StoreError } from "../../errors.ts";
-import { sharedTexts } from "../../shared.ts";
 import { localFolder } from "../../store/open.ts";
 import type { Availability } from "../../store/store.ts";
 import { inParallel } from "../pool.ts";
 import type { Session } from "../session.ts";
-import { type Choosable, choosePlaces } from "./choose.ts";
+import { type Choosable, type ChoosableObject, choosePlaces } from "./choose.ts";
 import { objectId, type Reach } from "./reach.ts";
+import type { WantedContent } from "./wanted.ts";
 
-/** A place with what it takes to read it. */
-export interface Source extends Choosable {
-  readonly place: Place;
+type VolumePlace = Extract<Place, { kind: "volume" }>;
+
+/** A place that is an object of its own: these can be read as they are, by their kind (see `ObjectKind`). */
+export type SinglePlace = Exclude<Place, VolumePlace>;
+
+/** A volume, as all of its contents have it in their places. */
+export type StoredVolume = Omit<VolumePlace, "content" | "offset">;
+
+/** A volume with what it takes to read it. */
+export interface VolumeSource extends ChoosableObject {
+  readonly volume: StoredVolume;
   /** When the readable copy of an archived object goes, in ms since 1970. */
   readonly until: number | undefined;
   /** The row of a thaw that the user agreed to. */
   readonly thaw: Thaw | undefined;
 }
 
+/** A content in a volume. */
+export interface PlaceInVolume extends Choosable {
+  readonly object: VolumeSource;
+  /** Byte offset of the content in the image. */
+  readonly offset: number;
+}
+
+/** Where some contents can be had. */
+export interface Found {
+  /** The cheapest single object of each content that has one, by content. */
+  readonly singles: ReadonlyMap<number, SinglePlace>;
+  /** Every volume of each of the others. */
+  readonly volumes: readonly PlaceInVolume[];
+}
+
 /** Looks at so many volumes at once. */
 const WIDTH = 8;
 
 /**
- * Finds the cheapest source of each content. Only volumes are asked how readable they are, and only those
- * of contents that can be had nowhere else: all else is readable by its kind (see `ObjectKind`).
- *
- * @returns by content; what is missing here has no place left, see `Reach.errorOf`
+ * Finds where contents are, for one plan: a volume is looked at once. Only volumes are asked how readable they
+ * are, and only those of contents that can be had nowhere else.
  */
-export async function findSources(
+export class SourceFinder {
+  readonly #session: Session;
+  readonly #reach: Reach;
+  readonly #thaws: ReadonlyMap<string, Thaw>;
+  /** By `objectId`: as it stands, or why that is not known. */
+  readonly #volumes = new Map<string, VolumeSource | ColdframeError>();
+
+  private constructor(session: Session, reach: Reach, thaws: readonly Thaw[]) {
+    this.#session = session;
+    this.#reach = reach;
+    this.#thaws = new Map(thaws.map((thaw) => [objectId(thaw), thaw]));
+  }
+
+  static async begin(session: Session, reach: Reach): Promise<SourceFinder> {
+    return new SourceFinder(session, reach, await openThaws(session.db));
+  }
+
+  /** What is found of none has no place left; see `Reach.errorOf`. */
+  async find(contents: readonly WantedContent[]): Promise<Found> {
+    const there = await placesWithin(this.#session, this.#reach, contents);
+    const singles = cheapestSingles(this.#session, there);
+    const far = there.filter((place) => place.kind === "volume").filter(({ content }) =>
+      !singles.has(content)
+    );
+    await this.#look(far);
+    return { singles, volumes: far.flatMap((place) => this.#placeOf(place)) };
+  }
+
+  #placeOf(place: VolumePlace): PlaceInVolume[] {
+    const object = this.#volumes.get(objectId(place));
+    if (object === undefined) return [];
+    const { content, offset } = place;
+    if (!(object instanceof ColdframeError)) return [{ content, object, offset }];
+    this.#reach.fail(place, object);
+    return [];
+  }
+
+  async #look(places: readonly VolumePlace[]): Promise<void> {
+    const unseen = new Map(places.map((place) => [objectId(place), place]));
+    for (const id of this.#volumes.keys()) unseen.delete(id);
+    const limits = { width: WIDTH, budget: Infinity, cost: () => 0 };
+    await inParallel(unseen, limits, async ([id, place]) => {
+      this.#session.signal.throwIfAborted();
+      this.#volumes.set(id, await this.#lookAt(id, place));
+    });
+  }
+
+  async #lookAt(id: string, place: VolumePlace): Promise<VolumeSource | ColdframeError> {
+    try {
+      const thaw = this.#thaws.get(id);
+      const state = withRequest(await stateAt(this.#reach, place), thaw, this.#session.now());
+      const { content: _content, offset: _offset, ...volume } = place;
+      return { id, size: place.size, rank: rankOf(this.#session, place), ...state, volume, thaw };
+    } catch (error) {
+      this.#session.signal.throwIfAborted();
+      if (error instanceof ColdframeError) return error;
+      throw error;
+    }
+  }
+}
+
+/** The cheapest single object of each content that has one, by content. */
+export async function findSingles(
   session: Session,
   reach: Reach,
-  contents: readonly number[],
-): Promise<Map<number, Source>> {
+  contents: readonly WantedContent[],
+): Promise<ReadonlyMap<number, SinglePlace>> {
+  return cheapestSingles(session, await placesWithin(session, reach, contents));
+}
+
+/** The places that are worth trying. */
+async function placesWithin(
+  { db }: Session,
+  reach: Reach,
+  contents: readonly WantedContent[],
+): Promise<Place[]> {
   const there: Place[] = [];
-  for (const place of await placesOf(session.db, contents)) {
+  for (const place of await placesOf(db, contents.map(({ content }) => content))) {
     if (await reach.isThere(place)) there.push(place);
   }
-  const near = there.filter(({ kind }) => kind !== "volume");
-  const served = new Set(near.map(({ content }) => content));
-  const far = there.filter(({ kind, content }) => kind === "volume" && !served.has(content));
-  const thaws = new Map((await openThaws(session.db)).map((thaw) => [objectId(thaw), thaw]));
-  const states = await lookAtVolumes(session, reach, far);
-  const share = sharedTexts(); // one for all contents of an object
-  const sourceOf = (place: Place, state: VolumeState, thaw?: Thaw): Source => {
+  return there;
+}
+
+function cheapestSingles(session: Session, places: readonly Place[]): Map<number, SinglePlace> {
+  const found = places.flatMap((place) => {
+    if (place.kind === "volume") return [];
     const { content, size } = place;
-    const object = share(objectId(place));
     const rank = rankOf(session, place);
-    return { place, content, size, object, rank, state: state.state, until: state.until, thaw };
-  };
-  const sources = near.map((place) => sourceOf(place, { state: "ready", until: undefined }));
-  for (const place of far) {
-    const state = states.get(objectId(place));
-    if (state === undefined) continue;
-    const thaw = thaws.get(objectId(place));
-    sources.push(sourceOf(place, withRequest(state, thaw, session.now()), thaw));
-  }
-  return choosePlaces(sources);
+    return [{ content, place, object: { id: objectId(place), size, rank, state: "ready" as const } }];
+  });
+  return new Map([...choosePlaces(found)].map(([content, { place }]) => [content, place]));
 }
 
 /** A disk here costs nothing and no time on the line; Drive costs nothing; the rest may. */
@@ -66,7 +149,7 @@ function rankOf({ storeContext }: Session, { store }: Place): number {
   return /^gdrive:/i.test(store) ? 1 : 2;
 }
 
-type VolumeState = Pick<Source, "state" | "until">;
+type VolumeState = Pick<VolumeSource, "state" | "until">;
 
 /** A store that took the request and does not show it yet must not be asked, and paid, again. */
 const UNSEEN = 3_600_000;
@@ -76,29 +159,7 @@ function withRequest(state: VolumeState, thaw: Thaw | undefined, now: number): V
   return state.state === "archived" && unseen ? { state: "thawing", until: undefined } : state;
 }
 
-async function lookAtVolumes(
-  session: Session,
-  reach: Reach,
-  places: readonly Place[],
-): Promise<Map<string, VolumeState>> {
-  const states = new Map<string, VolumeState>();
-  const objects = Map.groupBy(places, objectId);
-  await inParallel(objects, { width: WIDTH, budget: Infinity, cost: () => 0 }, async ([id, group]) => {
-    session.signal.throwIfAborted();
-    try {
-      const state = await lookAt(reach, group[0]);
-      if (state !== undefined) states.set(id, state);
-    } catch (error) {
-      session.signal.throwIfAborted();
-      if (!(error instanceof ColdframeError)) throw error;
-      for (const place of group) reach.fail(place, error);
-    }
-  });
-  return states;
-}
-
-async function lookAt(reach: Reach, place: Place | undefined): Promise<VolumeState | undefined> {
-  if (place === undefined) return undefined;
+async function stateAt(reach: Reach, place: Place): Promise<VolumeState> {
   const info = await (await reach.open(place.store)).head(place.key);
   if (info !== undefined) return stateOf(info.availability);
   throw new StoreError("object-missing", `${place.key} is not in ${place.store} any more`, {
