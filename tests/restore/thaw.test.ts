@@ -5,6 +5,7 @@ import { readFile, rename, rm } from "node:fs/promises";
 import { test } from "node:test";
 import { openFindings } from "../../lib/catalog/findings.ts";
 import { connect } from "../../lib/catalog/database.ts";
+import { within } from "../../lib/json.ts";
 import { filesBelow } from "../cli/files.ts";
 import { type ColdArchive, DAY, HOUR, withCold } from "./cold-archive.ts";
 
@@ -17,13 +18,6 @@ async function assertComplete({ user }: ColdArchive, files = 30): Promise<void> 
   for (const path of found) {
     assert.deepEqual(await readFile(user.path("out", path)), await readFile(user.path(path)), path);
   }
-}
-
-function valueAt(value: unknown, ...path: (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (of, key) => typeof of === "object" && of !== null ? Reflect.get(of, key) : undefined,
-    value,
-  );
 }
 
 async function findings({ user }: ColdArchive): Promise<string[]> {
@@ -55,15 +49,15 @@ test("the plan's bytes and requests are those that the server counts", () =>
     const from = archive.server.log.length;
     assert.equal((await archive.user.run("restore", "--continue")).code, 0);
     const gets = archive.asked("GetObject", from);
-    assert.equal(gets.length, valueAt(plan, "fetch", "requests"));
+    assert.equal(gets.length, within(plan, "fetch", "requests"));
     const sent = gets.reduce((sum, request) => sum + request.sent, 0);
-    const planned = Number(valueAt(plan, "fetch", "bytes"));
+    const planned = Number(within(plan, "fetch", "bytes"));
     assert.ok(sent <= planned && sent > planned * 0.8, `${sent} of ${planned}`);
     const sizes = archive.keys("volumes/").map((key) =>
       archive.server.bytes("bucket", `family/${key}`).length
     );
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    assert.deepEqual(valueAt(plan, "thaw"), { volumes: 12, bytes, days: 7 });
+    assert.deepEqual(within(plan, "thaw"), { volumes: 12, bytes, days: 7 });
   }));
 
 test("where nobody can be asked, a thaw needs --yes: else nothing is asked for", () =>
