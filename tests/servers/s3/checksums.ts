@@ -60,12 +60,26 @@ export function checksumElement(algorithm: Algorithm): string {
 /** A digest that can be fed. */
 export async function createDigest(algorithm: Algorithm): Promise<Digest> {
   if (algorithm === "SHA1" || algorithm === "SHA256") return createHash(algorithm.toLowerCase());
-  const crc =
-    await (algorithm === "CRC64NVME"
-      ? createCRC64(CRC64NVME_POLYNOMIAL)
-      : createCRC32(algorithm === "CRC32" ? CRC32_POLYNOMIAL : CRC32C_POLYNOMIAL));
+  const crc = idle.get(algorithm)?.pop() ?? await newCrc(algorithm);
   crc.init();
-  return { update: (bytes) => void crc.update(bytes), digest: () => crc.digest("binary") };
+  return {
+    update: (bytes) => void crc.update(bytes),
+    digest() {
+      const value = crc.digest("binary");
+      idle.set(algorithm, [...idle.get(algorithm) ?? [], crc]);
+      return value;
+    },
+  };
+}
+
+type Crc = Awaited<ReturnType<typeof createCRC32>>;
+
+/** Those that have given their digest: to make one costs Bun as much as fifty requests. */
+const idle = new Map<Algorithm, Crc[]>();
+
+function newCrc(algorithm: Exclude<Algorithm, "SHA1" | "SHA256">): Promise<Crc> {
+  if (algorithm === "CRC64NVME") return createCRC64(CRC64NVME_POLYNOMIAL);
+  return createCRC32(algorithm === "CRC32" ? CRC32_POLYNOMIAL : CRC32C_POLYNOMIAL);
 }
 
 /** Whether a header's value can be a checksum of this kind at all. */
