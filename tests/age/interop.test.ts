@@ -101,7 +101,7 @@ if (process.platform === "linux") {
       assert.equal(await onTerminal(`age -p -a -o ${theirs} ${plain}`, "open sesame\nopen sesame\n"), 0);
       assert.equal(await unprotectIdentity(await readFile(theirs), "open sesame"), text);
     });
-  }, { timeout: 60_000 });
+  }, { timeout: 180_000 });
 }
 
 for (const kind of ["hybrid", "x25519"] as const) {

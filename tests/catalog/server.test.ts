@@ -60,7 +60,7 @@ async function withServer<S extends Server>(
 /** A test with each of the servers. */
 function testServer(name: string, body: (server: Server, folder: string) => Promise<void>): void {
   for (const [kind, start] of SERVERS) {
-    test(`${name} (${kind})`, { timeout: 60_000 }, () => withServer(start, body));
+    test(`${name} (${kind})`, { timeout: 180_000 }, () => withServer(start, body));
   }
 }
 

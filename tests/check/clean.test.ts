@@ -97,7 +97,7 @@ async function assertClean(user: User): Promise<void> {
 
 test(
   `${ARCHIVES} archives made by chance are clean at every level, in folders and in S3`,
-  { timeout: 60_000 + ARCHIVES * 5_000 },
+  { timeout: 180_000 + ARCHIVES * 5_000 },
   () =>
     withS3({ buckets: ["bucket"] }, async (server) => {
       let run = 0;

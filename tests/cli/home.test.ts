@@ -214,7 +214,7 @@ testOnDisk(
 
 test(
   "a second run at the same time is refused, and the first goes on",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () =>
     withUser(async (user) => {
       await onePhoto(user);

@@ -112,7 +112,7 @@ test("a mistyped recipient stops a sync before anything is stored", () =>
     assert.deepEqual((await filesBelow(user.path("home/store"))).filter((path) => path.endsWith(".age")), []);
   }));
 
-test("what a passphrase protects opens with it alone", { timeout: 60_000 }, () =>
+test("what a passphrase protects opens with it alone", { timeout: 180_000 }, () =>
   withUser(async (user) => {
     await protectedPhotos(user, "--seal");
     user.env = { COLDFRAME_PASSPHRASE: "correct horse" };
@@ -137,7 +137,7 @@ test("what a passphrase protects opens with it alone", { timeout: 60_000 }, () =
 
 test(
   "a damaged protected key is damage, and not a wrong passphrase",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () =>
     withUser(async (user) => {
       await protectedPhotos(user);

@@ -205,7 +205,7 @@ testWith(
 
 test(
   "a protected key asks for its passphrase, and no kit is written without",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () =>
     withUser(async (user) => {
       await user.ok("init", "--classic", "--yes");

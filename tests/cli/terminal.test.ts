@@ -52,7 +52,7 @@ class Screen {
   }
 }
 
-const OPTIONS = { timeout: 60_000 };
+const OPTIONS = { timeout: 180_000 };
 
 testWith(
   ["script"],

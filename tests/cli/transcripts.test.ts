@@ -14,7 +14,7 @@ import { replay } from "./transcript.ts";
 const FOLDER = new URL("./transcripts/", import.meta.url);
 
 for (const name of readdirSync(FOLDER).filter((name) => name.endsWith(".txt")).sort()) {
-  test(`transcript: ${name}`, { timeout: 60_000 }, () =>
+  test(`transcript: ${name}`, { timeout: 180_000 }, () =>
     withUser(async (user) => {
       user.clock = Date.parse("2026-03-01T12:00:00Z");
       const path = new URL(name, FOLDER);

@@ -75,7 +75,7 @@ async function assertAllBack(ada: User, ben: User): Promise<void> {
 
 test(
   "a box stores a file of which another box's upload was interrupted",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () =>
     withBoxes(async (ada, ben, s3) => {
       const photo = pseudoRandom(1000, 1);
@@ -93,7 +93,7 @@ test(
 for (const seal of [[], ["--seal"]]) {
   test(
     `two boxes may sync ${seal.join()} at the same time, with files that both have`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     () =>
       withBoxes(async (ada, ben, s3) => {
         for (let i = 0; i < 12; i++) {

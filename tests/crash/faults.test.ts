@@ -128,7 +128,7 @@ test("with a clock that was set back, runs complete and what they stored comes b
 
 test(
   "a catalog that another program holds is named, and the next run completes",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () =>
     withUser(async (user) => {
       await put(user, "Photos/a.jpg", pseudoRandom(1000, 1));

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { run } from "../tools.ts";
 
-test("an image keeps at most 150 bytes per file beside its manifest", { timeout: 60_000 }, async () => {
+test("an image keeps at most 150 bytes per file beside its manifest", { timeout: 180_000 }, async () => {
   const program = fileURLToPath(new URL("memory.ts", import.meta.url));
   const args = "Deno" in globalThis
     ? ["run", "-A", "--v8-flags=--expose-gc", program]

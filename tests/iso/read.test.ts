@@ -90,7 +90,7 @@ for (const { command, naming, whole } of MAKERS) {
     withFolder(async (work) => {
       const [source, iso] = [join(work, "source"), join(work, "x.iso")];
       await writeTree(source, whole);
-      await run(program, [...options, "-input-charset", "utf-8", "-o", iso, source], { timeout: 30_000 });
+      await run(program, [...options, "-input-charset", "utf-8", "-o", iso, source], { timeout: 180_000 });
       await withImageFile(iso, async (access) => {
         const reader = await openImage(access);
         assert.equal(reader.naming, naming);
@@ -114,7 +114,7 @@ testWith(
       await writeFile(join(work, "source/FOLDER/README"), "read me");
       await writeFile(join(work, "source/PHOTO.JPG"), "photo");
       await run("genisoimage", ["-quiet", "-V", "PLAIN_1", "-o", iso, join(work, "source")], {
-        timeout: 30_000,
+        timeout: 180_000,
       });
       await withImageFile(iso, async (access) => {
         assert.deepEqual(sorted(await contentsOf(access)), [
@@ -313,7 +313,7 @@ testWith(
     withFolder(async (work) => {
       const iso = join(work, "x.iso");
       await writeTree(join(work, "source"));
-      await run("genisoimage", ["-quiet", "-R", "-o", iso, join(work, "source")], { timeout: 30_000 });
+      await run("genisoimage", ["-quiet", "-R", "-o", iso, join(work, "source")], { timeout: 180_000 });
       const { stdout } = await run("isoinfo", ["-R", "-i", iso, "-x", "/UPPER.TXT"]);
       const bytes = await readFile(iso);
       const node = await withImageFile(iso, async (access) => (await openImage(access)).find("UPPER.TXT"));

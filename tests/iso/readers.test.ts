@@ -125,7 +125,7 @@ async function extracts(reader: Extractor): Promise<void> {
   });
 }
 
-test("the strict verifier finds no fault", { timeout: 60_000 }, async () => {
+test("the strict verifier finds no fault", { timeout: 180_000 }, async () => {
   await withFolder(async (folder) => {
     for (const { path } of samples(folder, 3 * TREES, { ...HARD, ...LONG_LINK })) {
       const bytes = new Uint8Array(await readFile(path));

@@ -66,7 +66,7 @@ const MAKERS = [
 
 async function makeImage(command: readonly string[], iso: string, source: string): Promise<void> {
   const [program = "", ...options] = command;
-  await run(program, [...options, "-input-charset", "utf-8", "-o", iso, source], { timeout: 30_000 });
+  await run(program, [...options, "-input-charset", "utf-8", "-o", iso, source], { timeout: 180_000 });
 }
 
 for (const { command, links } of MAKERS) {

@@ -50,7 +50,7 @@ export async function startCeph(
 }
 
 async function tool(env: Record<string, string>, name: string, ...args: readonly string[]): Promise<void> {
-  await run(name, args, { env: { ...process.env, ...env }, timeout: 60_000 });
+  await run(name, args, { env: { ...process.env, ...env }, timeout: 180_000 });
 }
 
 /** The monitor takes over every key it finds here when its store is made. */

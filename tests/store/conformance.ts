@@ -62,7 +62,7 @@ export const ODD_KEYS: readonly string[] = [
 ];
 
 /** For one rule, in ms: generous, since a USB stick takes ten ms for every sync. */
-const TIMEOUT = 60_000;
+const TIMEOUT = 180_000;
 
 const STAGED = { kind: "staged" } as const;
 const VOLUME = { kind: "volume" } as const;

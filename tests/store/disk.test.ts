@@ -322,7 +322,7 @@ function runtime(...args: string[]): [string, string[]] {
 
 test(
   "kill -9 at any moment leaves only whole objects",
-  { skip: !POSIX, timeout: 60_000 },
+  { skip: !POSIX, timeout: 180_000 },
   () =>
     withStore(async (store) => {
       for (const wait of [0, 7, 30]) {

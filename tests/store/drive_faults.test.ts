@@ -26,7 +26,7 @@ const KEY = "staged/long.age";
 /** Two parts of two quanta, and one that is short. */
 const PART = 2 * QUANTUM;
 const BODY = pseudoRandom(2 * PART + 12_345);
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 180_000 };
 const WEEK = 7 * 86_400_000;
 
 function patient(store: Store): Store {

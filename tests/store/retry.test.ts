@@ -259,7 +259,7 @@ async function uploadInStages(open: () => Promise<Store>, key: string, body: Byt
   await upload.complete(receipts);
 }
 
-test("whatever fails and when, what was stored is what was sent", { timeout: 60_000 }, async () => {
+test("whatever fails and when, what was stored is what was sent", { timeout: 180_000 }, async () => {
   const schedule = fc.record({
     seed: fc.integer(),
     before: fc.double({ min: 0, max: 0.4, noNaN: true }),

@@ -40,7 +40,7 @@ print(answer["sha256Checksum"], *sent)
 const isPart = ({ url }: Exchange) => url.searchParams.has("upload_id");
 
 test(`Google's Python library goes on from what a session kept${PYTHON === undefined ? " (left out)" : ""}`, {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   if (PYTHON === undefined) return;
   await withFolder((folder) =>

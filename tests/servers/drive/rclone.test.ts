@@ -14,7 +14,7 @@ import { withGoogle } from "./tls.ts";
 
 const TOOLS = ["rclone", "openssl"];
 /** rclone waits seconds between its tries. */
-const PATIENT = { timeout: 60_000 };
+const PATIENT = { timeout: 180_000 };
 const QUANTUM = 256 * 1024;
 
 interface Judge {
