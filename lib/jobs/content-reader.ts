@@ -4,7 +4,7 @@
  * truncated or swapped during the hours of an upload is never stored wrong.
  */
 
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
@@ -90,19 +90,26 @@ export class ContentReader {
 function fillSmall(target: Bytes, content: ReadableContent, offset: number): void {
   const isWhole = target.length === content.size;
   const bytes = readSmall(content, isWhole ? target : new Uint8Array(content.size));
-  if (createHash("sha256").update(bytes).digest("hex") !== content.sha256) throw changed(content);
+  if (hash("sha256", bytes, "hex") !== content.sha256) throw changed(content);
   if (!isWhole) target.set(bytes.subarray(offset, offset + target.length));
 }
 
 /** Reads a file whole into `into`, which has its size. */
 function readSmall(content: ReadableContent, into: Bytes): Bytes {
-  const fd = guarded(content, () => openSync(content.path, OPEN_FLAGS));
   try {
-    const stat = guarded(content, () => fstatSync(fd));
+    return readWhole(content, into);
+  } catch (error) {
+    throw error instanceof SourceChangedError ? error : unreadable(content, error);
+  }
+}
+
+function readWhole(content: ReadableContent, into: Bytes): Bytes {
+  const fd = openSync(content.path, OPEN_FLAGS);
+  try {
+    const stat = fstatSync(fd);
     if (!stat.isFile() || stat.size !== content.size) throw changed(content);
-    let at = 0;
-    while (at < into.length) {
-      const read = guarded(content, () => readSync(fd, into, at, into.length - at, at));
+    for (let at = 0; at < into.length;) {
+      const read = readSync(fd, into, at, into.length - at, at);
       if (read === 0) throw changed(content);
       at += read;
     }
@@ -144,14 +151,6 @@ async function readExactly(current: Current, target: Bytes): Promise<void> {
     current.position += bytesRead;
   }
   current.hash.update(target);
-}
-
-function guarded<T>(content: ReadableContent, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw unreadable(content, error);
-  }
 }
 
 function changed(content: ReadableContent): SourceChangedError {

@@ -16,7 +16,7 @@ import { measureVolume } from "./volume.ts";
  * The most files of a volume: 5 GB of photos are some 2,000. What is known of each is in memory while the
  * volume is made, and a small Pi has 200 MB to spare.
  */
-const MAX_FILES = 4_000;
+const MAX_FILES = 3_000;
 
 /** The most files to plan volumes of at once. Each such plan looks at all that wait, so it makes several. */
 export const PLAN_AT_ONCE = 2 * MAX_FILES;

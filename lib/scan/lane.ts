@@ -1,6 +1,6 @@
 /** Reading and hashing one file at a time, whatever happens to it meanwhile. */
 
-import { createHash, webcrypto } from "node:crypto";
+import { createHash, hash, webcrypto } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from "node:fs";
 import { type Bytes, release, toHex } from "../bytes.ts";
 import { systemCode } from "../errors.ts";
@@ -50,7 +50,7 @@ export class Lane {
       const fd = this.#open(file);
       try {
         const before = this.#admit(file, fd);
-        const content = createHash("sha256").update(this.#readNow(fd, file.size)).digest("hex");
+        const content = hash("sha256", this.#readNow(fd, file.size), "hex");
         assertSteady(fd, before);
         return { kind: "hashed", file, content };
       } finally {

@@ -10,7 +10,7 @@
  *                                       give as ETag of an object sent in parts
  */
 
-import { createHash, webcrypto } from "node:crypto";
+import { createHash, hash, webcrypto } from "node:crypto";
 import { type Bytes, fromHex, toHex } from "../bytes.ts";
 import type { PartReceipt } from "./store.ts";
 
@@ -21,7 +21,7 @@ export function sha256Checksum(bytes: Uint8Array): string {
 
 /** SHA-256 of bytes in memory, lower-case hex. */
 export function sha256Hex(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes, "hex");
 }
 
 /** `sha256:…` of a stream. */
