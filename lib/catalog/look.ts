@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { utf8 } from "../bytes.ts";
 import { sharedTexts } from "../shared.ts";
-import { type Database, listOf, type RowReader } from "./database.ts";
+import type { Database, RowReader } from "./database.ts";
 import { pagesAfter } from "./pages.ts";
 import { mirrorCopies } from "./mirrors.ts";
 import { type ForeignCipher, parseCipher } from "./volumes.ts";
@@ -110,16 +110,6 @@ export async function* versionPages(db: Database, filter: VersionFilter = {}): A
     PAGE,
     (after: VersionKey) => db.page(VERSION_COLUMNS, from, [...after, ...rest], parseVersion),
     (last): VersionKey => [last.source, last.below, last.id],
-  );
-}
-
-/** Versions by their ids, in the order of their paths. */
-export function versionsById(db: Database, ids: readonly number[]): Promise<VersionRow[]> {
-  return db.all(
-    `SELECT ${listOf(VERSION_COLUMNS)} FROM ${VERSION_TABLES}
-      WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
-    [JSON.stringify(ids)],
-    parseVersion,
   );
 }
 

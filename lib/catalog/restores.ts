@@ -156,6 +156,48 @@ export async function pendingVersions(db: Database, restore: number): Promise<Pe
   };
 }
 
+/** A version as restoring takes it. */
+export interface WantedVersion {
+  readonly id: number;
+  /** `<source name>/<path>`. */
+  readonly path: string;
+  readonly content: number;
+  readonly sha256: string;
+  readonly size: number;
+  /** ms since 1970. */
+  readonly mtime: number;
+  readonly mode: number;
+}
+
+const WANTED_COLUMNS = {
+  id: "v.id",
+  path: "s.name || '/' || v.path",
+  content: "v.content",
+  sha256: "c.sha256",
+  size: "c.size",
+  mtime: "v.mtime",
+  mode: "v.mode",
+};
+
+/** Versions by their ids, in the order of their paths. */
+export function wantedVersions(db: Database, ids: readonly number[]): Promise<WantedVersion[]> {
+  return db.page(
+    WANTED_COLUMNS,
+    `FROM versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
+      WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
+    [JSON.stringify(ids)],
+    (row) => ({
+      id: row.int("id"),
+      path: row.text("path"),
+      content: row.int("content"),
+      sha256: row.text("sha256"),
+      size: row.int("size"),
+      mtime: row.int("mtime"),
+      mode: row.int("mode"),
+    }),
+  );
+}
+
 /** Notes files that have their names. */
 export async function noteRestored(
   db: Database,

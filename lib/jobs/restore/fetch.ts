@@ -1,7 +1,7 @@
 /** Fetching what can be read now, object by object, several side by side. */
 
 import type { Place } from "../../catalog/look.ts";
-import type { Thaw } from "../../catalog/restores.ts";
+import type { Thaw, WantedVersion } from "../../catalog/restores.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { RandomAccess } from "../../types.ts";
 import { inParallel, type PoolLimits } from "../pool.ts";
@@ -14,7 +14,7 @@ import type { VolumeShare } from "./plan.ts";
 import type { Reach } from "./reach.ts";
 import { findSingles, type SinglePlace, type StoredVolume } from "./sources.ts";
 import type { Target } from "./target.ts";
-import { copyOf, filesOf, type Piece, slicesOf, type WantedContent, type WantedVersion } from "./wanted.ts";
+import { copyOf, filesOf, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
 
 /** Objects at the same time, and bytes of small ones that are held whole. */
 const OBJECTS = 8;

@@ -7,11 +7,11 @@ import {
   openRestore,
   type RestoreEnding,
   type Thaw,
+  type WantedVersion,
 } from "../../catalog/restores.ts";
 import { makeFolder } from "../../files.ts";
 import type { ThawTier } from "../../store/store.ts";
 import type { Session } from "../session.ts";
-import type { WantedVersion } from "./wanted.ts";
 
 /** Files whose restoring is written down together. */
 const BATCH = 100;

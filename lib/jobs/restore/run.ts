@@ -4,6 +4,7 @@
  */
 
 import type { FolderRow } from "../../catalog/folders.ts";
+import type { WantedVersion } from "../../catalog/restores.ts";
 import { ColdframeError } from "../../errors.ts";
 import { Pace } from "../../pace.ts";
 import type { Sleep } from "../../store/sleep.ts";
@@ -28,7 +29,6 @@ import {
   versionsOf,
   type WantedContent,
   WantedContents,
-  type WantedVersion,
 } from "./wanted.ts";
 
 /** How a restore shall go. */

@@ -4,15 +4,9 @@
  */
 
 import type { Database } from "../../catalog/database.ts";
-import { type VersionRow, versionsById } from "../../catalog/look.ts";
+import { type WantedVersion, wantedVersions } from "../../catalog/restores.ts";
 import { collectGarbage } from "../../garbage.ts";
 import type { Copy } from "./copy.ts";
-
-/** A version to restore: no more of its row than that takes. */
-export type WantedVersion = Pick<
-  VersionRow,
-  "id" | "path" | "content" | "sha256" | "size" | "mtime" | "mode"
->;
 
 /** A content that shall come back. */
 export interface WantedContent {
@@ -48,7 +42,7 @@ export function* slicesOf<T>(items: readonly T[]): Generator<T[]> {
 
 /** The rows of versions, a page at a time, in about the order of their ids given. */
 export async function* versionsOf(db: Database, ids: readonly number[]): AsyncGenerator<WantedVersion[]> {
-  for (const slice of slicesOf(ids)) yield (await versionsById(db, slice)).map(wantedVersion);
+  for (const slice of slicesOf(ids)) yield await wantedVersions(db, slice);
 }
 
 /** The files that contents become, by content. */
@@ -56,8 +50,7 @@ export async function filesOf(
   db: Database,
   contents: readonly WantedContent[],
 ): Promise<Map<number, WantedVersion[]>> {
-  const rows = await versionsById(db, idsOf(contents));
-  return Map.groupBy(rows.map(wantedVersion), ({ content }) => content);
+  return Map.groupBy(await wantedVersions(db, idsOf(contents)), ({ content }) => content);
 }
 
 /** The ids of all versions that contents become. */
@@ -96,9 +89,4 @@ export class WantedContents {
   list(): WantedContent[] {
     return [...this.#contents.values()];
   }
-}
-
-function wantedVersion(row: VersionRow): WantedVersion {
-  const { id, path, content, sha256, size, mtime, mode } = row;
-  return { id, path, content, sha256, size, mtime, mode };
 }
