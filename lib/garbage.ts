@@ -12,3 +12,22 @@ export function collectGarbage(): void {
   const gc: unknown = Reflect.get(globalThis, "gc");
   if (typeof gc === "function") gc();
 }
+
+/** Collects each time that so many things have come and gone. */
+export class Collector {
+  readonly #every: number;
+  #gone = 0;
+
+  /** @param every so many that their garbage is worth some hundredths of a second */
+  constructor(every: number) {
+    this.#every = every;
+  }
+
+  /** Told of things that are not used any more. */
+  passed(count: number): void {
+    this.#gone += count;
+    if (this.#gone < this.#every) return;
+    this.#gone = 0;
+    collectGarbage();
+  }
+}

@@ -3,6 +3,7 @@
 import type { Place } from "../../catalog/look.ts";
 import type { Thaw, WantedVersion } from "../../catalog/restores.ts";
 import { ColdframeError } from "../../errors.ts";
+import { Collector } from "../../garbage.ts";
 import type { RandomAccess } from "../../types.ts";
 import { inParallel, type PoolLimits } from "../pool.ts";
 import type { Meter } from "../report.ts";
@@ -57,6 +58,8 @@ export class Fetcher {
   readonly #context: FetchContext;
   #opened = false;
   #refused = 0;
+  /** Small files of several volumes at once leave more behind than they are. */
+  readonly #garbage = new Collector(4_000);
 
   constructor(session: Session, context: FetchContext) {
     this.#session = session;
@@ -92,6 +95,7 @@ export class Fetcher {
       const object = new OpenObject(() => this.#open(task.place));
       missing.push(...await this.#copy(object, [task]));
     });
+    this.#garbage.passed(contents.length);
     return missing;
   }
 
@@ -105,6 +109,7 @@ export class Fetcher {
         return taskOf(place, piece, files);
       });
       missing.push(...await this.#copy(object, tasks));
+      this.#garbage.passed(slice.length);
     }
     if (missing.length === 0) await this.#context.fetched(source.thaw);
     return missing;
