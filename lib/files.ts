@@ -2,25 +2,59 @@
 
 import { randomBytes } from "node:crypto";
 import { type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
+import process from "node:process";
 import { systemCode } from "./errors.ts";
 
-/** Flushes a folder's entries to disk, where the system can (Windows cannot, and does not need it). */
+/** What a file system says that cannot sync a folder: some network and FUSE ones, which order their own writes. */
+const CANNOT_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR"];
+
+/**
+ * Syncs one folder, so that names made in it before the call are on the disk.
+ *
+ * Tolerated is only a file system that has no way to do so. A folder that we may write to but not read
+ * (EACCES; EPERM under macOS's privacy rules) might be synced by somebody else, not by us: whoever counts on
+ * a name must hear of it. What may be lost is made without: see `makeFolder`.
+ *
+ * @throws the system's error
+ */
 export async function syncFolder(path: string): Promise<void> {
-  let handle: FileHandle | undefined;
+  // Windows has no way to sync a folder; NTFS journals its names.
+  if (process.platform === "win32") return;
+  let folder: FileHandle | undefined;
   try {
-    handle = await open(path, "r");
-    await handle.sync();
+    folder = await open(path, "r");
+    await folder.sync();
   } catch (error) {
-    if (!["EISDIR", "EPERM", "EINVAL", "EACCES", "ENOTSUP"].includes(systemCode(error) ?? "")) throw error;
+    if (!CANNOT_SYNC.includes(systemCode(error) ?? "")) throw error;
   } finally {
-    await handle?.close();
+    await folder?.close();
   }
 }
 
-/** Makes a folder and its parents; only newly made ones get `mode`. */
+/**
+ * Makes a folder and those above it where they are missing; only new ones get `mode`. Not synced, so that it
+ * also works below a folder that may not be read: for scratch, and for what a second run makes again, as a
+ * restore does.
+ */
 export async function makeFolder(path: string, mode: number): Promise<void> {
   await mkdir(path, { recursive: true, mode });
+}
+
+/**
+ * As `makeFolder`, each new folder synced into its parent: for what is kept nowhere else. The parent of one
+ * that was there is left alone; it may well be closed to us, as `/home` is with mode 711.
+ *
+ * @throws the system's error, also when a parent cannot be synced
+ */
+export async function makeFolderDurably(path: string, mode: number): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode });
+  if (made === undefined) return;
+  const first = resolve(made);
+  for (let folder = resolve(path);; folder = dirname(folder)) {
+    await syncFolder(dirname(folder));
+    if (folder === first || folder === dirname(folder)) return;
+  }
 }
 
 /**

@@ -16,7 +16,7 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { ColdframeError, messageOf, systemCode } from "../errors.ts";
-import { makeFolder, syncFolder, writeFileDurably } from "../files.ts";
+import { makeFolder, makeFolderDurably, syncFolder, writeFileDurably } from "../files.ts";
 import { type Config, DEFAULT_CONFIG, parseConfig } from "./config.ts";
 
 /** The paths inside a home. */
@@ -119,7 +119,7 @@ export async function makeHome(
 ): Promise<Home> {
   const paths = homePaths(root);
   try {
-    await makeFolder(root, 0o700);
+    await makeFolderDurably(root, 0o700);
     await writeNew(paths.unfinished, "", 0o600);
     await makeFolder(paths.keys, 0o700);
     if (contents.identity !== undefined) await writeNew(paths.identity, contents.identity, 0o600);

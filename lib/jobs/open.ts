@@ -5,7 +5,7 @@ import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
 import { isStoreKnown } from "../catalog/volumes.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
-import { makeFolder } from "../files.ts";
+import { makeFolderDurably } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
@@ -82,7 +82,7 @@ async function lockFor(options: OpenOptions): Promise<HomeLock | undefined> {
 
 async function makeRoot(root: string): Promise<void> {
   try {
-    await makeFolder(root, 0o700);
+    await makeFolderDurably(root, 0o700);
   } catch (error) {
     throw homeError(error, root);
   }

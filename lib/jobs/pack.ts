@@ -7,7 +7,7 @@ import { newEnvelope } from "../age/header.ts";
 import { findVolume, planVolume } from "../catalog/volumes.ts";
 import { type Mentions, NO_MENTIONS, unlisted, type WaitingFile, waitingFiles } from "../catalog/waiting.ts";
 import { ColdframeError, messageOf, systemCode } from "../errors.ts";
-import { makeFolder, syncFolder } from "../files.ts";
+import { makeFolderDurably, syncFolder } from "../files.ts";
 import { writeAt } from "../store/file/io.ts";
 import { volumeName } from "../plan/name.ts";
 import { absolutePath } from "./content-reader.ts";
@@ -169,7 +169,7 @@ async function writeImage(
   const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
   const hash = createHash("sha256");
   try {
-    await makeFolder(folder, 0o755);
+    await makeFolderDurably(folder, 0o755);
     const file = await open(temporary, "wx", 0o600);
     try {
       const buffer = new Uint8Array(maker.bufferSize(PIECE));

@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError } from "../../errors.ts";
-import { makeFolder } from "../../files.ts";
+import { makeFolderDurably } from "../../files.ts";
 import { parseVolumeSize } from "../../home/config.ts";
 import { type Home, homeError, homePath, openHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
@@ -75,7 +75,7 @@ async function run(
 }
 
 async function makeLocked(root: string, choices: InitChoices, now: number): Promise<Home> {
-  await makeFolder(root, 0o700).catch((error) => {
+  await makeFolderDurably(root, 0o700).catch((error) => {
     throw homeError(error, root);
   });
   const lock = await lockHome(root, "init", now);

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { rename, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ColdframeError } from "../../errors.ts";
-import { makeFolder } from "../../files.ts";
+import { makeFolderDurably } from "../../files.ts";
 import { renderConfig } from "../../home/config.ts";
 import { type Home, homeError, homePaths, makeHome, type NewHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
@@ -102,7 +102,7 @@ async function isThere(path: string): Promise<boolean> {
 
 async function makeRoot(root: string): Promise<boolean> {
   const made = !await isThere(root);
-  await makeFolder(root, 0o700).catch((error) => {
+  await makeFolderDurably(root, 0o700).catch((error) => {
     throw homeError(error, root);
   });
   return made;

@@ -6,9 +6,10 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { toHex, utf8 } from "../../bytes.ts";
 import { StoreError, systemCode } from "../../errors.ts";
+import { makeFolderDurably } from "../../files.ts";
 import type { StoreContext } from "../context.ts";
 import { diskError } from "./failure.ts";
-import { Folders, makeFolders } from "./folders.ts";
+import { Folders } from "./folders.ts";
 import { isAbsent, undefinedIfAbsent, writeNewFile } from "./io.ts";
 import { MARKER, objectPath, TEMP_FOLDER } from "./path.ts";
 import { type Link, publish, type Published } from "./publish.ts";
@@ -72,8 +73,9 @@ export class Disk {
 
   static async #create(root: string, context: StoreContext, options: DiskOptions): Promise<Disk> {
     try {
-      await makeFolders(join(root, TEMP_FOLDER));
+      await makeFolderDurably(root, 0o777);
       const disk = new Disk(root, toHex(randomBytes(16)), context, options);
+      await disk.#folders.ensure(disk.temp, 0o777);
       await disk.#writeMarker();
     } catch (error) {
       throw diskError(error, "make a store in", root);

@@ -3,41 +3,12 @@
  * synced, and so has every folder above it that is new.
  */
 
-import process from "node:process";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { systemCode } from "../../errors.ts";
+import { syncFolder } from "../../files.ts";
 
-/** Some network and FUSE file systems cannot sync a folder; they order their own writes. */
-const CANNOT_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR"];
-
-/** Syncs one folder, so that names made in it before the call are on the disk. */
-export async function syncFolder(path: string): Promise<void> {
-  // Windows has no way to sync a folder; NTFS journals its names.
-  if (process.platform === "win32") return;
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } catch (error) {
-    if (!CANNOT_SYNC.includes(systemCode(error) ?? "")) throw error;
-  } finally {
-    await folder.close();
-  }
-}
-
-/** Makes a folder and those above it where they are missing, each synced into its parent. */
-export async function makeFolders(path: string): Promise<void> {
-  try {
-    await makeFolder(path, 0o777);
-  } catch (error) {
-    const parent = dirname(path);
-    if (systemCode(error) !== "ENOENT" || parent === path) throw error;
-    await makeFolders(parent);
-    await makeFolder(path, 0o777);
-  }
-}
-
-async function makeFolder(path: string, mode: number): Promise<void> {
+async function ensureFolder(path: string, mode: number): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
@@ -71,7 +42,7 @@ export class Folders {
     if (path === this.#root) return Promise.resolve();
     const known = this.#made.get(path);
     if (known !== undefined) return known;
-    const made = this.ensure(dirname(path), mode).then(() => makeFolder(path, mode));
+    const made = this.ensure(dirname(path), mode).then(() => ensureFolder(path, mode));
     this.#made.set(path, made);
     made.catch(() => this.#made.delete(path));
     return made;
