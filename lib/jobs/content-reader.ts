@@ -5,11 +5,12 @@
  */
 
 import { createHash, type Hash, hash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bytes } from "../bytes.ts";
 import { messageOf, SourceChangedError, systemCode } from "../errors.ts";
+import { readInto, readIntoSync } from "../file-io.ts";
 
 /** A content and a place where it can be read. */
 export interface ReadableContent {
@@ -108,11 +109,7 @@ function readWhole(content: ReadableContent, into: Bytes): Bytes {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile() || stat.size !== content.size) throw changed(content);
-    for (let at = 0; at < into.length;) {
-      const read = readSync(fd, into, at, into.length - at, at);
-      if (read === 0) throw changed(content);
-      at += read;
-    }
+    if (readIntoSync(fd, 0, into) < into.length) throw changed(content);
     return into;
   } finally {
     closeSync(fd);
@@ -140,16 +137,11 @@ async function hashUpTo(current: Current, offset: number): Promise<void> {
 }
 
 async function readExactly(current: Current, target: Bytes): Promise<void> {
-  let at = 0;
-  while (at < target.length) {
-    const { bytesRead } = await current.file.read(target, at, target.length - at, current.position)
-      .catch((error) => {
-        throw unreadable(current.content, error);
-      });
-    if (bytesRead === 0) throw changed(current.content);
-    at += bytesRead;
-    current.position += bytesRead;
-  }
+  const read = await readInto(current.file, current.position, target).catch((error) => {
+    throw unreadable(current.content, error);
+  });
+  if (read < target.length) throw changed(current.content);
+  current.position += read;
   current.hash.update(target);
 }
 

@@ -7,6 +7,7 @@ import { headerEnd, MAX_HEADER_SIZE } from "../age/header.ts";
 import { plainSize } from "../age/payload.ts";
 import type { Bytes } from "../bytes.ts";
 import { ColdframeError, messageOf, systemCode } from "../errors.ts";
+import { readAt } from "../file-io.ts";
 import type { RandomAccess } from "../types.ts";
 import { ContentReader } from "./content-reader.ts";
 
@@ -78,15 +79,13 @@ export async function inspectImage(
 
 /** ISO 9660 says `CD001` in its first descriptor (ECMA-119 8.1), an image of UDF alone `BEA01` (ECMA-167 2/9.2). */
 async function assertIso(file: FileHandle, path: string): Promise<number> {
-  const { buffer, bytesRead } = await file.read(new Uint8Array(5), 0, 5, 16 * 2048 + 1);
-  const identifier = String.fromCharCode(...buffer.subarray(0, bytesRead));
+  const identifier = String.fromCharCode(...await readAt(file, 16 * 2048 + 1, 5));
   if (identifier === "CD001" || identifier === "BEA01") return 0;
   throw new ColdframeError("image", `${path} is not an ISO image, though it is called so`);
 }
 
 async function ageHeaderSize(file: FileHandle, path: string): Promise<number> {
-  const { buffer, bytesRead } = await file.read(new Uint8Array(MAX_HEADER_SIZE), 0, MAX_HEADER_SIZE, 0);
-  const size = headerEnd(buffer.subarray(0, bytesRead), path);
+  const size = headerEnd(await readAt(file, 0, MAX_HEADER_SIZE), path);
   if (size !== undefined) return size;
   throw new ColdframeError("damaged", `${path} ends inside its age header; it was cut short`);
 }

@@ -4,11 +4,12 @@
  * of them is stored, and a finding says so until they are gone or accepted.
  */
 
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Database } from "../catalog/database.ts";
 import { settleFindings } from "../catalog/findings.ts";
 import type { HashedFile } from "../catalog/versions.ts";
 import { systemCode } from "../errors.ts";
+import { readIntoSync } from "../file-io.ts";
 import { HEAD_SIZE, looksSpoilt } from "../scan/sniff.ts";
 import { isWave, MANY, nameBefore } from "../scan/wave.ts";
 import { absolutePath } from "./content-reader.ts";
@@ -87,7 +88,7 @@ function headOf(path: string): Uint8Array {
   try {
     const fd = openSync(path, "r");
     try {
-      return head.subarray(0, readSync(fd, head, 0, head.length, 0));
+      return head.subarray(0, readIntoSync(fd, 0, head));
     } finally {
       closeSync(fd);
     }

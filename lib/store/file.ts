@@ -11,10 +11,11 @@ import { type FileHandle, open, rm, stat, statfs } from "node:fs/promises";
 import process from "node:process";
 import type { Bytes } from "../bytes.ts";
 import { StoreError } from "../errors.ts";
+import { readInto } from "../file-io.ts";
 import { sha256Checksum } from "./checksum.ts";
 import type { StoreContext } from "./context.ts";
 import { Disk, type DiskOptions, fileMode } from "./file/disk.ts";
-import { isAbsent, PIECE, readInto, undefinedIfAbsent, writeNewFile } from "./file/io.ts";
+import { isAbsent, PIECE, undefinedIfAbsent, writeNewFile } from "./file/io.ts";
 import { infoOf, listObjects } from "./file/list.ts";
 import { parseFileUrl } from "./file/path.ts";
 import { abortUpload, beginUpload, listUploads, resumeUpload } from "./file/upload.ts";
@@ -126,9 +127,9 @@ class FileStore implements Store {
   }
 
   async #readPiece(path: string, file: FileHandle, at: number, into: Bytes): Promise<Bytes> {
-    const piece = await this.#disk.run("read", path, () => readInto(file, at, into));
-    if (piece.length !== into.length) throw tooShort(path, at + into.length, at + piece.length);
-    return piece;
+    const got = await this.#disk.run("read", path, () => readInto(file, at, into));
+    if (got !== into.length) throw tooShort(path, at + into.length, at + got);
+    return into;
   }
 
   async put(key: string, body: Bytes, { kind }: WriteOptions): Promise<ObjectInfo> {

@@ -3,6 +3,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { Bytes } from "../../bytes.ts";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
+import { readInto } from "../../file-io.ts";
 import type { RandomAccess } from "../../types.ts";
 
 /** An open file. */
@@ -36,18 +37,15 @@ export async function openFileAccess(path: string): Promise<FileAccess> {
 }
 
 async function readExactly(handle: FileHandle, path: string, offset: number, bytes: Bytes): Promise<Bytes> {
-  for (let at = 0; at < bytes.length;) {
-    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, offset + at).catch((error) => {
-      throw unreadable(path, offset + at, messageOf(error));
-    });
-    if (bytesRead === 0) throw unreadable(path, offset + at, "the file ends there");
-    at += bytesRead;
-  }
+  const read = await readInto(handle, offset, bytes).catch((error) => {
+    throw unreadable(path, offset, messageOf(error));
+  });
+  if (read < bytes.length) throw unreadable(path, offset + read, "the file ends there");
   return bytes;
 }
 
 function unreadable(path: string, offset: number, reason: string): ColdframeError {
-  return new ColdframeError("damaged", `${path} cannot be read at byte ${offset}: ${reason}`, {
+  return new ColdframeError("damaged", `${path} cannot be read from byte ${offset}: ${reason}`, {
     hint: "Copy what can be read to another disk, and try again from there.",
   });
 }

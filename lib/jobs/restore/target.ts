@@ -16,13 +16,11 @@ import {
   type Stats,
   unlinkSync,
   utimesSync,
-  write,
-  writeSync,
 } from "node:fs";
 import { lutimes, mkdir, readlink, symlink } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { promisify } from "node:util";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
+import { writeAtLater, writeAtSync } from "../../file-io.ts";
 import { makeFolder } from "../../files.ts";
 
 /** What a restored file must become. */
@@ -210,8 +208,6 @@ export class Target {
   }
 }
 
-const writeLater = promisify(write);
-
 /**
  * A file that is being restored. Its bytes are written by another thread; what else there is to do takes less
  * than waiting for a turn there, among the chunks that are being decrypted.
@@ -245,12 +241,8 @@ export class RestoredFile {
 
   async #append(bytes: Uint8Array): Promise<void> {
     try {
-      for (let at = 0; at < bytes.length;) {
-        const left = bytes.length - at;
-        const { bytesWritten } = await writeLater(this.#open, bytes, at, left, this.#position);
-        at += bytesWritten;
-        this.#position += bytesWritten;
-      }
+      await writeAtLater(this.#open, bytes, this.#position);
+      this.#position += bytes.length;
     } catch (error) {
       throw targetError(error, this.#path);
     }
@@ -335,7 +327,7 @@ function assertRight(
 function writeWhole(path: string, { mode, mtime }: WantedFile, bytes: Uint8Array): void {
   const fd = openSync(path, "wx", 0o600);
   try {
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+    writeAtSync(fd, bytes, 0);
     fchmodSync(fd, mode & 0o777);
   } finally {
     closeSync(fd);

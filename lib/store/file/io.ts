@@ -1,10 +1,11 @@
-/** Whole reads and writes on a file, and comparing two files, without ever holding more than a piece. */
+/** New files, hashing and comparing two files, without ever holding more than a piece. */
 
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
-import { type Bytes, equal } from "../../bytes.ts";
+import { equal } from "../../bytes.ts";
 import { systemCode } from "../../errors.ts";
+import { readAt, writeAt } from "../../file-io.ts";
 
 /** Bytes read at once: large enough for a disk's full speed, small enough to have many under way. */
 export const PIECE = 1024 * 1024;
@@ -22,30 +23,6 @@ export async function withFile<T>(
   } finally {
     await file.close();
   }
-}
-
-/** Writes all of `bytes` at `position`; a single write may take fewer. */
-export async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-/** Up to `length` bytes from `position`; fewer only where the file ends. */
-export function readAt(file: FileHandle, position: number, length: number): Promise<Bytes> {
-  return readInto(file, position, new Uint8Array(length));
-}
-
-/** Fills `into` from `position`; what of it was filled. */
-export async function readInto(file: FileHandle, position: number, into: Bytes): Promise<Bytes> {
-  let done = 0;
-  while (done < into.length) {
-    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return into.subarray(0, done);
 }
 
 /**

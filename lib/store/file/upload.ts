@@ -7,10 +7,11 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, rm, stat, statfs } from "node:fs/promises";
 import { type Bytes, toHex } from "../../bytes.ts";
 import { StoreError } from "../../errors.ts";
+import { writeAt } from "../../file-io.ts";
 import { partsChecksum, sha256Hex } from "../checksum.ts";
 import { type ObjectInfo, partCount, type PartReceipt, type Upload, type UploadInfo } from "../store.ts";
 import { type Disk, fileMode } from "./disk.ts";
-import { hashRange, isAbsent, undefinedIfAbsent, withFile, writeAt, writeNewFile } from "./io.ts";
+import { hashRange, isAbsent, undefinedIfAbsent, withFile, writeNewFile } from "./io.ts";
 import { infoOf, namesIn } from "./list.ts";
 import { isToken, partAt, partPath, type Plan, planPath, readPlan, tokenOfPlan, writePlan } from "./plan.ts";
 
