@@ -11,12 +11,12 @@ import { writeAt } from "../file-io.ts";
 import { makeFolderDurably, syncFolder } from "../files.ts";
 import { volumeName } from "../plan/name.ts";
 import { absolutePath } from "./content-reader.ts";
-import { encrypted } from "./seal.ts";
+import { encrypted } from "./encrypted.ts";
+import { planWaiting } from "./planning.ts";
 import type { ObjectMaker } from "./send.ts";
 import type { Session } from "./session.ts";
-import { planWaiting } from "./planning.ts";
-import { buildVolume, volumeRows } from "./volume.ts";
 import { VolumeReader } from "./volume-reader.ts";
+import { buildVolume, volumeRows } from "./volume.ts";
 
 /** How to pack. */
 export interface PackOptions {

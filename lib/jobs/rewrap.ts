@@ -14,11 +14,12 @@ import { neededStaged, replaceStaged, type StagedContent, type StagedObject } fr
 import { listVolumes, type Volume } from "../catalog/volumes.ts";
 import { ColdframeError, hasCode } from "../errors.ts";
 import type { Store } from "../store/store.ts";
+import { encrypted, sendBytes } from "./encrypted.ts";
+import { NO_LEDGER } from "./ledger.ts";
 import { manifestKey, rewrappedManifestKey, stagedKey } from "./object-keys.ts";
 import { inParallel } from "./pool.ts";
 import { objectAccess } from "./restore/object-access.ts";
 import { isShared } from "./room.ts";
-import { encrypted, NO_LEDGER, sendBytes } from "./seal.ts";
 import { sendObject, type SentObject } from "./send.ts";
 import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";

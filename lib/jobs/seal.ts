@@ -5,21 +5,11 @@
  */
 
 import { gzipSync } from "node:zlib";
-import { type Envelope, newEnvelope } from "../age/header.ts";
+import { newEnvelope } from "../age/header.ts";
 import { payloadSize } from "../age/payload.ts";
-import { AgeWriter } from "../age/writer.ts";
 import type { Bytes } from "../bytes.ts";
 import { foldersOfVolume } from "../catalog/folders.ts";
-import {
-  confirmedParts,
-  findUpload,
-  madeParts,
-  noteBegun,
-  noteMade,
-  notePart,
-  type PendingUpload,
-  uploadOfVolume,
-} from "../catalog/uploads.ts";
+import { type PendingUpload, uploadOfVolume } from "../catalog/uploads.ts";
 import { distrustContent } from "../catalog/versions.ts";
 import {
   dropPlanned,
@@ -32,17 +22,19 @@ import {
   type Volume,
   volumeFiles,
 } from "../catalog/volumes.ts";
-import { type Mentions, type WaitingFile } from "../catalog/waiting.ts";
+import type { Mentions, WaitingFile } from "../catalog/waiting.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";
 import { volumeName } from "../plan/name.ts";
 import { collectGarbage } from "../garbage.ts";
-import type { Store, UploadInfo } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import { abortBegun } from "./begun.ts";
+import { encrypted, sendBytes } from "./encrypted.ts";
+import { ledgerOf } from "./ledger.ts";
 import { manifestKey, volumeKey } from "./object-keys.ts";
-import { inMemory, type Plaintext } from "./plaintext.ts";
-import { type Ledger, type ObjectMaker, sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
+import { sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
-import { buildVolume, type BuiltVolume, type FileOfVolume, type VolumeDraft, volumeRows } from "./volume.ts";
 import { readableContents, VolumeReader } from "./volume-reader.ts";
+import { buildVolume, type BuiltVolume, type FileOfVolume, type VolumeDraft, volumeRows } from "./volume.ts";
 
 /** A volume that is now in the cold store. */
 export interface SealedVolume {
@@ -214,47 +206,6 @@ async function sendVolume(
   }
 }
 
-/** The object of an upload: its plaintext encrypted with the envelope that was written down for it. */
-export async function encrypted(
-  upload: Envelope & { readonly key: string },
-  plain: Plaintext,
-): Promise<ObjectMaker> {
-  const writer = await AgeWriter.open(upload, plain, upload.key);
-  return {
-    size: writer.size,
-    part: (offset, length, buffer) => writer.part(offset, length, buffer),
-    bufferSize: (length) => writer.bufferSize(length),
-    unprovenFrom(end) {
-      const plainEnd = writer.plainBefore(end);
-      const from = plain.unprovenFrom(plainEnd);
-      return from < plainEnd ? writer.offsetOf(from) : end;
-    },
-    prove: () => plain.settle(),
-  };
-}
-
-/** An upload's progress, kept in the catalog. */
-export function ledgerOf(session: Session, upload: PendingUpload): Ledger {
-  return {
-    begun: upload.begun,
-    known: () => confirmedParts(session.db, upload.id),
-    made: () => madeParts(session.db, upload.id),
-    noteBegun: (token, partSize) => noteBegun(session.db, upload.id, token, partSize),
-    noteMade: (part) => noteMade(session.db, upload.id, part),
-    notePart: (receipt) => notePart(session.db, upload.id, receipt),
-  };
-}
-
-/** A ledger for an object that is made in one go and simply made again when it fails. */
-export const NO_LEDGER: Ledger = {
-  begun: undefined,
-  known: () => Promise.resolve([]),
-  made: () => Promise.resolve(new Map()),
-  noteBegun: () => Promise.resolve(),
-  noteMade: () => Promise.resolve(),
-  notePart: () => Promise.resolve(),
-};
-
 /**
  * Stores the manifest beside its volume. After a crash it may be there already: encrypted with another
  * file key, so with other bytes, but from the same volume, whose name is a hash of what it lists.
@@ -273,18 +224,6 @@ export async function storeManifest(
   await noteManifest(session.db, volume.id, object);
 }
 
-/** Encrypts bytes in memory for today's recipients and stores them. */
-export async function sendBytes(
-  session: Session,
-  store: Store,
-  key: string,
-  bytes: Uint8Array,
-  kind: "manifest" | "snapshot" | "mirror",
-): Promise<SentObject> {
-  const maker = await encrypted({ ...await newEnvelope(session.home.recipients), key }, inMemory(bytes));
-  return await sendObject(store, key, maker, NO_LEDGER, { kind, signal: session.signal });
-}
-
 /**
  * Gives up a volume one of whose files changed. Its file key has seen these bytes and is forgotten with
  * it: the next plan makes a new one (DESIGN §4).
@@ -292,28 +231,4 @@ export async function sendBytes(
 async function giveUp(session: Session, store: Store, volume: Volume, upload: PendingUpload): Promise<void> {
   await abortBegun(session, store, upload.id);
   await dropPlanned(session.db, volume.id);
-}
-
-/** Removes what an upload left in its store; only warns when that fails. */
-export async function abortBegun(session: Session, store: Store, id: number): Promise<void> {
-  const upload = await findUpload(session.db, id);
-  if (upload === undefined) return;
-  try {
-    for (const info of await begunUploads(store, upload)) await store.abortUpload(info);
-  } catch (error) {
-    if (!(error instanceof ColdframeError) || error.code === "interrupted") throw error;
-    session.report.warn(`The unfinished upload of ${upload.key} could not be removed: ${error.message}`);
-  }
-}
-
-/**
- * What an upload began in its store. A run that was killed before it heard of a beginning has not written it
- * down; it is found by its key, which belongs to one upload alone.
- */
-async function begunUploads(store: Store, { key, size, begun }: PendingUpload): Promise<UploadInfo[]> {
-  const known = begun === undefined ? [] : [{ key, token: begun.token, started: undefined }];
-  if (begun === undefined && size <= store.maxPut) return []; // it goes in one step
-  const found: UploadInfo[] = [];
-  for await (const info of store.listUploads()) if (info.key === key) found.push(info);
-  return [...known, ...found.filter(({ token }) => token !== begun?.token)];
 }

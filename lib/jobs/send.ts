@@ -8,7 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { type Bytes, release } from "../bytes.ts";
+import type { Bytes } from "../bytes.ts";
 import { ColdframeError, StoreError } from "../errors.ts";
 import { agree, partsChecksum, sha256Hex, sha256Later } from "../store/checksum.ts";
 import {
@@ -20,6 +20,8 @@ import {
   type Store,
   type Upload,
 } from "../store/store.ts";
+import { Lanes } from "./lanes.ts";
+import type { Ledger } from "./ledger.ts";
 
 /** An object that can be made by range, always with the same bytes. */
 export interface ObjectMaker {
@@ -40,19 +42,6 @@ export interface ObjectMaker {
   unprovenFrom(end: number): number;
   /** Called once after the last part, before the object may appear: throws when the bytes must not be kept. */
   prove(): Promise<void>;
-}
-
-/** Where the progress of an upload is written down, so that another run can go on. */
-export interface Ledger {
-  /** What an earlier run wrote down; undefined when it sent nothing. */
-  readonly begun: { readonly token: string; readonly partSize: number } | undefined;
-  known(): Promise<readonly PartReceipt[]>;
-  /** The SHA-256, in hex, of every part that was ever sent, by its index; confirmed or not. */
-  made(): Promise<ReadonlyMap<number, string>>;
-  noteBegun(token: string, partSize: number): Promise<void>;
-  /** Writes down what a part is, before it is sent for the first time. */
-  noteMade(part: Omit<PartReceipt, "tag">): Promise<void>;
-  notePart(receipt: PartReceipt): Promise<void>;
 }
 
 /** How to send. */
@@ -300,72 +289,6 @@ class SentBefore {
 function assertSame(key: string, index: number, before: string | undefined, sha256: string): void {
   if (before === undefined || before === sha256) return;
   throw new SpoiltUploadError(key, `part ${index + 1} was made of other bytes before`);
-}
-
-/** Parts on their way, and the buffers they are in, used again and again. */
-class Lanes {
-  readonly #free: Bytes[] = [];
-  readonly #bufferSize: number;
-  readonly #width: number;
-  readonly #inFlight = new Set<Promise<void>>();
-  #unused: number;
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(width: number, bufferSize: number) {
-    this.#width = width;
-    this.#unused = width + 1;
-    this.#bufferSize = bufferSize;
-  }
-
-  /**
-   * A buffer that no part is in; waits for one.
-   *
-   * @throws what a part on its way has failed with
-   */
-  async buffer(): Promise<Bytes> {
-    for (;;) {
-      this.throwFailure();
-      const free = this.#free.pop();
-      if (free !== undefined) return free;
-      if (this.#unused > 0) {
-        this.#unused--;
-        return new Uint8Array(this.#bufferSize);
-      }
-      await Promise.race(this.#inFlight);
-    }
-  }
-
-  giveBack(buffer: Bytes): void {
-    this.#free.push(buffer);
-  }
-
-  /**
-   * Lets `work` go on by itself with a buffer, once there is a lane for it: where parts must be in order,
-   * when the one before has arrived.
-   *
-   * @throws what a part on its way has failed with
-   */
-  async start(buffer: Bytes, work: () => Promise<void>): Promise<void> {
-    while (this.#inFlight.size >= this.#width) await Promise.race(this.#inFlight);
-    this.throwFailure();
-    const run = work().catch((error) => {
-      this.#failure ??= { error };
-    }).finally(() => {
-      this.giveBack(buffer);
-      this.#inFlight.delete(run);
-    });
-    this.#inFlight.add(run);
-  }
-
-  /** Waits for the parts on their way, and gives the buffers back. */
-  async close(): Promise<void> {
-    await Promise.all(this.#inFlight);
-    this.#free.splice(0).forEach(release);
-  }
-
-  throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
 }
 
 async function completeUpload(

@@ -15,9 +15,10 @@ import { latestSnapshot, noteSnapshot } from "../catalog/runs.ts";
 import { hasCode } from "../errors.ts";
 import { makeFolder, makePrivateFile } from "../files.ts";
 import type { Store } from "../store/store.ts";
+import { encrypted } from "./encrypted.ts";
 import { openFileAccess } from "./image/file-access.ts";
+import { NO_LEDGER } from "./ledger.ts";
 import { snapshotKey } from "./object-keys.ts";
-import { encrypted, NO_LEDGER } from "./seal.ts";
 import { sendObject } from "./send.ts";
 import type { Session } from "./session.ts";
 

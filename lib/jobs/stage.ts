@@ -19,11 +19,13 @@ import { distrustContent } from "../catalog/versions.ts";
 import type { WaitingFile } from "../catalog/waiting.ts";
 import { hasCode, SourceChangedError, StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
+import { abortBegun } from "./begun.ts";
 import { absolutePath, ContentReader } from "./content-reader.ts";
+import { encrypted } from "./encrypted.ts";
+import { ledgerOf, NO_LEDGER } from "./ledger.ts";
 import { stagedKey } from "./object-keys.ts";
 import type { Plaintext } from "./plaintext.ts";
 import { inParallel } from "./pool.ts";
-import { abortBegun, encrypted, ledgerOf, NO_LEDGER } from "./seal.ts";
 import { sendObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 

@@ -11,8 +11,8 @@ import { forgetUpload, type StrandedUpload, strandedUploads } from "../catalog/u
 import { hasCode } from "../errors.ts";
 import { streamChecksum } from "../store/checksum.ts";
 import type { ObjectInfo, Store } from "../store/store.ts";
+import { abortBegun } from "./begun.ts";
 import { objectAccess, readAhead } from "./restore/object-access.ts";
-import { abortBegun } from "./seal.ts";
 import type { Session } from "./session.ts";
 
 /**

@@ -4,8 +4,8 @@ import { discardedObjects, forgetDiscarded, forgetStaged, replaceableStaged } fr
 import { forgetUpload, needlessUploads } from "../catalog/uploads.ts";
 import { StoreError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
+import { abortBegun } from "./begun.ts";
 import { inParallel } from "./pool.ts";
-import { abortBegun } from "./seal.ts";
 import type { Session } from "./session.ts";
 
 /**

@@ -10,10 +10,13 @@ import { forgetFileUpload, type PendingUpload, startFileUpload, uploadOfVolume }
 import { dropPlanned, findVolume, markUploaded, planVolume, type Volume } from "../catalog/volumes.ts";
 import { ColdframeError, hasCode, SourceChangedError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
+import { abortBegun } from "./begun.ts";
+import { encrypted } from "./encrypted.ts";
 import { type ImageFile, ImageFileReader, inspectImage } from "./image-file.ts";
+import { ledgerOf } from "./ledger.ts";
 import { volumeKey } from "./object-keys.ts";
 import { asItIs, NO_ENVELOPE } from "./plaintext.ts";
-import { abortBegun, draftFromCatalog, encrypted, ledgerOf, storeManifest } from "./seal.ts";
+import { draftFromCatalog, storeManifest } from "./seal.ts";
 import { sendObject, type SentObject, SpoiltUploadError } from "./send.ts";
 import type { Session } from "./session.ts";
 import { storeSnapshot } from "./snapshot.ts";

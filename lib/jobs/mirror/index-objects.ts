@@ -8,9 +8,10 @@ import { type MirroredObject, noteIndexed, unindexed } from "../../catalog/mirro
 import { ColdframeError, hasCode, messageOf } from "../../errors.ts";
 import { encodeIndex, MIRROR_FORMAT, type MirrorEntry, parseIndex } from "../../plan/mirror-index.ts";
 import type { Store } from "../../store/store.ts";
+import { sendBytes } from "../encrypted.ts";
+import { NO_LEDGER } from "../ledger.ts";
 import { mirrorIndexKey } from "../object-keys.ts";
 import { asItIs, inMemory } from "../plaintext.ts";
-import { NO_LEDGER, sendBytes } from "../seal.ts";
 import { sendObject } from "../send.ts";
 import type { Session } from "../session.ts";
 
