@@ -12,7 +12,8 @@ import { SILENT } from "../report.ts";
 import { copyFiles } from "../restore/copy.ts";
 import { objectAccess } from "../restore/object-access.ts";
 import { openPlaintext, type PlaintextKeys } from "../restore/plaintext.ts";
-import { Target, type WantedFile } from "../restore/target.ts";
+import type { WantedFile } from "../restore/restored-file.ts";
+import { Target } from "../restore/target.ts";
 import type { Session } from "../session.ts";
 import { sourcesScope } from "./sources.ts";
 

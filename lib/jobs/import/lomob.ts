@@ -9,7 +9,8 @@ import { pathMatcher } from "../../plan/glob.ts";
 import type { ObjectInfo, ThawTier } from "../../store/store.ts";
 import { copyFiles } from "../restore/copy.ts";
 import { objectAccess, readAhead } from "../restore/object-access.ts";
-import { Target, type WantedFile } from "../restore/target.ts";
+import type { WantedFile } from "../restore/restored-file.ts";
+import { Target } from "../restore/target.ts";
 import {
   type ExaminedImage,
   examineImage,

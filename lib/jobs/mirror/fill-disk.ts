@@ -11,7 +11,8 @@ import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
 import { syncFolder } from "../../files.ts";
 import { versionName } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
-import { Target, type WantedFile } from "../restore/target.ts";
+import type { WantedFile } from "../restore/restored-file.ts";
+import { Target } from "../restore/target.ts";
 
 /** How a file on the disk stands to the mirror's. */
 export type Standing = "nothing" | "same" | "damaged" | "changed";

@@ -10,7 +10,8 @@ import type { RandomAccess } from "../../types.ts";
 import { inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import { PIECE, readAhead } from "./object-access.ts";
-import type { RestoredFile, Target, WantedFile } from "./target.ts";
+import type { RestoredFile, WantedFile } from "./restored-file.ts";
+import type { Target } from "./target.ts";
 
 /** Bytes of a plaintext, and the files they become. */
 export interface Copy<F extends WantedFile = WantedFile> {
