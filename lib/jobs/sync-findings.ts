@@ -4,7 +4,7 @@ import { getMeta, setMeta } from "../catalog/catalog.ts";
 import { type Found, settleFindings } from "../catalog/findings.ts";
 import { count } from "../text.ts";
 import type { Session } from "./session.ts";
-import type { SyncReport, Trouble } from "./sync.ts";
+import type { SyncReport, Trouble } from "./sync-report.ts";
 
 /** Keeps what is wrong after a sync. A folder that it did not look at stays as it was. */
 export async function settleSync(session: Session, report: SyncReport): Promise<void> {

@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import { homePath, homePaths } from "../../home/home.ts";
 import type { OpenSession } from "../../jobs/open.ts";
-import { needsAttention, sync, type SyncReport, type Trouble } from "../../jobs/sync.ts";
+import { sync } from "../../jobs/sync.ts";
+import { needsAttention, type SyncReport, type Trouble } from "../../jobs/sync-report.ts";
 import { previewSync, type SyncPreview } from "../../jobs/preview.ts";
 import { formatSize } from "../../size.ts";
 import {
