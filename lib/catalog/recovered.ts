@@ -1,14 +1,8 @@
 /** What a manifest tells, put back into a catalog that does not know its volume. */
 
 import type { Database, Statement } from "./database.ts";
-import {
-  dropPlanned,
-  findVolume,
-  markStored,
-  type NewVolume,
-  planVolume,
-  type VolumeFile,
-} from "./volumes.ts";
+import type { VolumeFile } from "./volume-files.ts";
+import { dropPlanned, findVolume, markStored, type NewVolume, planVolume } from "./volumes.ts";
 
 /** A path of a source. */
 interface Located {

@@ -3,7 +3,7 @@
 import { fingerprint, type KeyPair, parseIdentity } from "../age/keys.ts";
 import { cleanCopy, describeCopy, suspicions } from "../age/paper.ts";
 import type { Database } from "../catalog/database.ts";
-import { knownStores } from "../catalog/volumes.ts";
+import { knownStores } from "../catalog/stores.ts";
 import { ColdframeError, hasCode, messageOf } from "../errors.ts";
 import type { Home } from "../home/home.ts";
 import { loadAws } from "../store/aws/credentials.ts";

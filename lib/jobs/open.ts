@@ -3,7 +3,7 @@
 import { realpath, rm, stat } from "node:fs/promises";
 import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
-import { isStoreKnown } from "../catalog/volumes.ts";
+import { isStoreKnown } from "../catalog/stores.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
 import { makeFolderDurably } from "../files.ts";
 import { type Home, homeError, openHome } from "../home/home.ts";

@@ -11,16 +11,15 @@ import type { Bytes } from "../bytes.ts";
 import { foldersOfVolume } from "../catalog/folders.ts";
 import { type PendingUpload, uploadOfVolume } from "../catalog/uploads.ts";
 import { distrustContent } from "../catalog/versions.ts";
+import { type PlannedFile, volumeFiles } from "../catalog/volume-files.ts";
 import {
   dropPlanned,
   findVolume,
   markStored,
   noteManifest,
-  type PlannedFile,
   plannedVolumes,
   planVolume,
   type Volume,
-  volumeFiles,
 } from "../catalog/volumes.ts";
 import type { Mentions, WaitingFile } from "../catalog/waiting.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";

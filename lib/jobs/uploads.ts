@@ -1,5 +1,6 @@
 /** Uploads that are not finished: those the catalog knows, and those that only the stores know. */
 
+import { isStoreKnown } from "../catalog/stores.ts";
 import {
   allUploads,
   confirmedParts,
@@ -8,7 +9,7 @@ import {
   type PendingUpload,
   storedKeys,
 } from "../catalog/uploads.ts";
-import { dropPlanned, isStoreKnown, plannedVolumes } from "../catalog/volumes.ts";
+import { dropPlanned, plannedVolumes } from "../catalog/volumes.ts";
 import { ColdframeError, hasCode } from "../errors.ts";
 import type { Store, UploadInfo } from "../store/store.ts";
 import type { Session } from "./session.ts";

@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../bytes.ts";
 import type { Database } from "../catalog/database.ts";
-import { readablePaths } from "../catalog/volumes.ts";
+import { readablePaths } from "../catalog/volume-files.ts";
 import { ColdframeError, SourceChangedError } from "../errors.ts";
 import type { RandomAccess, Segment } from "../types.ts";
 import { absolutePath, ContentReader, type ReadableContent } from "./content-reader.ts";

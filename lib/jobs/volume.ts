@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { type Bytes, utf8 } from "../bytes.ts";
 import type { FolderRow } from "../catalog/folders.ts";
-import type { VolumeFile } from "../catalog/volumes.ts";
+import type { VolumeFile } from "../catalog/volume-files.ts";
 import type { Reference, WaitingFile } from "../catalog/waiting.ts";
 import { imageSize, layoutImage } from "../iso/image.ts";
 import {

@@ -18,7 +18,8 @@ import {
   knownVersions,
   recordHashed,
 } from "../../lib/catalog/versions.ts";
-import { markStored, readablePaths, volumeFiles } from "../../lib/catalog/volumes.ts";
+import { readablePaths, volumeFiles } from "../../lib/catalog/volume-files.ts";
+import { markStored } from "../../lib/catalog/volumes.ts";
 import { oldestWaiting, unlisted, waitingFiles } from "../../lib/catalog/waiting.ts";
 import { databaseUrl } from "../../lib/files.ts";
 import { withFolder } from "../tools.ts";

@@ -10,7 +10,7 @@ import process from "node:process";
 import { openCatalog } from "../../lib/catalog/catalog.ts";
 import type { Database } from "../../lib/catalog/database.ts";
 import { Listing } from "../../lib/catalog/listing.ts";
-import { filesForMirror } from "../../lib/catalog/mirrors.ts";
+import { filesForMirror } from "../../lib/catalog/mirroring.ts";
 import { lookAtStore } from "../../lib/jobs/mirror/look.ts";
 import { SILENT } from "../../lib/jobs/report.ts";
 import { ReadOnlyStore } from "../../lib/store/read-only.ts";

@@ -1,7 +1,8 @@
 /** `coldframe tree`: the files of one volume, by the catalog or by a volume's file alone. */
 
 import type { Command } from "commander";
-import { findVolume, listVolumes, volumeFiles } from "../../catalog/volumes.ts";
+import { volumeFiles } from "../../catalog/volume-files.ts";
+import { findVolume, listVolumes } from "../../catalog/volumes.ts";
 import { ColdframeError } from "../../errors.ts";
 import { type ImageItem, readContents, Room } from "../../jobs/image/contents.ts";
 import type { Session } from "../../jobs/session.ts";

@@ -9,10 +9,10 @@ import { payloadSize } from "../../age/payload.ts";
 import {
   markMirrored,
   type MirrorFile,
-  type NewMirrored,
   pendingMirrorUploads,
   startMirroring,
-} from "../../catalog/mirrors.ts";
+} from "../../catalog/mirroring.ts";
+import type { NewMirrored } from "../../catalog/mirrors.ts";
 import { noteProofs } from "../../catalog/proofs.ts";
 import { forgetUpload } from "../../catalog/uploads.ts";
 import { distrustContent } from "../../catalog/versions.ts";

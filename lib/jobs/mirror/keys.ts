@@ -1,7 +1,7 @@
 /** Which key a file gets in a mirror: the first one that nothing stands under. */
 
 import type { Listing } from "../../catalog/listing.ts";
-import { foldedKey, takenKeys } from "../../catalog/mirrors.ts";
+import { foldedKey, takenKeys } from "../../catalog/mirroring.ts";
 import { detachedName, mirrorKey, mirrorName, versionName } from "../../plan/mirror-name.ts";
 import { opaqueMirrorKey } from "../object-keys.ts";
 import type { Session } from "../session.ts";

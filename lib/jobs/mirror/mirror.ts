@@ -4,7 +4,7 @@
  */
 
 import { Listing } from "../../catalog/listing.ts";
-import { filesForMirror, type MirrorFile, noteCurrent } from "../../catalog/mirrors.ts";
+import { filesForMirror, type MirrorFile, noteCurrent } from "../../catalog/mirroring.ts";
 import { noteRun, type Outcome } from "../../catalog/runs.ts";
 import { listSources } from "../../catalog/sources.ts";
 import { ColdframeError } from "../../errors.ts";
