@@ -59,3 +59,24 @@ export interface RandomAccess {
    */
   readAt(offset: number, length: number, into?: Bytes): Promise<Bytes>;
 }
+
+/** One version of one file of a mirror, and its object, as an index says it. Times in ms since 1970. */
+export interface MirrorEntry {
+  /** Of the file in the mirrored tree. */
+  readonly path: string;
+  /** Of the object. */
+  readonly key: string;
+  readonly encrypted: boolean;
+  /** Bytes of the file. */
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+  /** Of the file, hex. */
+  readonly sha256: string;
+  /** Bytes of the object. */
+  readonly objectSize: number;
+  readonly checksum: string;
+  /** When the file was found to have become this. The latest one of a path counts. */
+  readonly current: number;
+  readonly stored: number;
+}

@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makePrivateFile } from "../files.ts";
+import type { MirrorEntry } from "../types.ts";
 import { connect, type Database } from "./database.ts";
 import { pagesAfter } from "./pages.ts";
 
@@ -16,23 +17,8 @@ export interface ListedObject {
   readonly size: number;
 }
 
-/** A file that a mirror says it holds; the columns of `lib/plan/mirror-index.ts`. */
-export interface IndexedFile {
-  readonly path: string;
-  readonly key: string;
-  readonly encrypted: boolean;
-  readonly size: number;
-  readonly mtime: number;
-  readonly mode: number;
-  readonly sha256: string;
-  readonly objectSize: number;
-  readonly checksum: string;
-  readonly current: number;
-  readonly stored: number;
-}
-
 /** An indexed file, and the size of its object as the store lists it; undefined where it lists none. */
-export interface HeldFile extends IndexedFile {
+export interface HeldFile extends MirrorEntry {
   readonly listedSize: number | undefined;
 }
 
@@ -140,7 +126,7 @@ export class Listing {
   }
 
   /** Takes in what an index says. Of several versions of a path, the latest stays. */
-  async takeFiles(files: readonly IndexedFile[]): Promise<void> {
+  async takeFiles(files: readonly MirrorEntry[]): Promise<void> {
     for (let at = 0; at < files.length; at += BATCH) {
       const json = JSON.stringify(
         files.slice(at, at + BATCH).map((file) => ({ ...file, encrypted: +file.encrypted })),

@@ -97,8 +97,9 @@ async function readImage(session: Session, path: string): Promise<ImageFile> {
 async function previewImage(session: Session, path: string, options: UploadOptions): Promise<UploadedImage> {
   const file = await readImage(session, path);
   const known = await findVolume(session.db, file.name);
-  if (known !== undefined) assertReplaceable(file, known);
-  if (known?.state === "stored") return describe(file, known, false);
+  if (known !== undefined && isVolume(file, known) && known.state === "stored") {
+    return describe(file, known, false);
+  }
   const { name, size } = file;
   const key = volumeKey(name, options.plain && !file.encrypted);
   return { path, name, key, size, files: known?.files ?? 0, sent: true };
@@ -125,23 +126,27 @@ function describe(file: ImageFile, { name, key, objectSize, files }: Volume, sen
 }
 
 /**
- * The volume that a file is: by its name, and by the SHA-256 of its bytes.
+ * The volume that a file is; written down anew where there is none.
  *
- * @throws ColdframeError `exists` when another volume has the name; `damaged` when it is not what `pack` made
+ * @throws ColdframeError as `isVolume`
  */
 async function volumeOf(session: Session, file: ImageFile): Promise<Volume> {
   const known = await findVolume(session.db, file.name);
   if (known === undefined) return await register(session, file);
-  if (known.fileSha256 === file.sha256) return known;
-  assertReplaceable(file, known);
+  if (isVolume(file, known)) return known;
   await giveUp(session, known);
   await dropPlanned(session.db, known.id);
   return await register(session, file);
 }
 
-/** A file may be the volume of its name, or take the place of one that nobody has stored or filled. */
-function assertReplaceable(file: ImageFile, known: Volume): void {
-  if (known.fileSha256 === file.sha256) return;
+/**
+ * Whether a file is the volume of its name, by the SHA-256 of its bytes. Any other may only take the place of one
+ * that nobody has stored or filled.
+ *
+ * @throws ColdframeError `exists` when another volume has the name; `damaged` when it is not what `pack` made
+ */
+function isVolume(file: ImageFile, known: Volume): boolean {
+  if (known.fileSha256 === file.sha256) return true;
   if (known.state !== "packed") {
     throw new ColdframeError("exists", `${file.path}: another volume is called ${file.name}`, {
       hint: "Give the file another name.",
@@ -156,6 +161,7 @@ function assertReplaceable(file: ImageFile, known: Volume): void {
       },
     );
   }
+  return false;
 }
 
 function register(session: Session, file: ImageFile): Promise<Volume> {

@@ -88,14 +88,24 @@ export async function addressOf(
   });
 }
 
+/** The host of an address of the settings, for people to read; undefined where there is none. */
+export function hostOf(set: string | undefined): string | undefined {
+  return set !== undefined && URL.canParse(set) ? new URL(set).host : undefined;
+}
+
 /**
- * Refuses to send a secret where anybody on the way can read it.
+ * The secret that goes with a request to `url`, if one is set.
  *
- * @throws ColdframeError `config`
+ * @throws ColdframeError `config` as `readSecret`, and where anybody on the way could read it
  */
-export function assertPrivate(url: URL, what: string): void {
-  if (url.protocol === "https:" || isLoopback(url.hostname)) return;
-  throw new ColdframeError("config", `${what} is not sent to ${url.host} without encryption`, {
+export async function secretFor(
+  url: URL,
+  context: NotifyContext,
+  place: SecretPlace,
+): Promise<string | undefined> {
+  const secret = await readSecret(context, place);
+  if (secret === undefined || url.protocol === "https:" || isLoopback(url.hostname)) return secret;
+  throw new ColdframeError("config", `${place.what} is not sent to ${url.host} without encryption`, {
     hint: "Use an https: address.",
   });
 }

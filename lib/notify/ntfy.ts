@@ -1,8 +1,7 @@
 /** Push messages through ntfy (docs.ntfy.sh/publish, "Publish as JSON"). */
 
 import { type Channel, type Message, type NotifyContext, oneLine } from "./channel.ts";
-import { addressOf, assertPrivate, call } from "./http.ts";
-import { readSecret } from "./secret.ts";
+import { addressOf, call, hostOf, secretFor } from "./http.ts";
 import type { NtfySettings } from "./settings.ts";
 import { ColdframeError } from "../errors.ts";
 
@@ -16,7 +15,7 @@ const PRIORITY = { high: 4, normal: 3, low: 2 } as const;
 export function openNtfy(settings: NtfySettings, context: NotifyContext): Channel {
   return {
     name: "ntfy",
-    place: settings.url !== undefined && URL.canParse(settings.url) ? new URL(settings.url).host : "ntfy",
+    place: hostOf(settings.url) ?? "ntfy",
     send: (message) => send(settings, context, message),
   };
 }
@@ -28,12 +27,11 @@ async function send(settings: NtfySettings, context: NotifyContext, message: Mes
     file: settings.urlFile,
   };
   const { server, topic } = topicOf(await addressOf(context, place, settings.url));
-  const token = await readSecret(context, {
+  const token = await secretFor(server, context, {
     what: "the ntfy token",
     variable: "COLDFRAME_NTFY_TOKEN",
     file: settings.tokenFile,
   });
-  if (token !== undefined) assertPrivate(server, "the ntfy token");
   await call(context, `ntfy at ${server.host}`, {
     method: "POST",
     url: server,

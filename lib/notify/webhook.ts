@@ -1,15 +1,14 @@
 /** Messages as JSON, for a program of the user's. docs/ALERTS.md describes the keys. */
 
 import type { Channel, Message, NotifyContext } from "./channel.ts";
-import { addressOf, assertPrivate, call } from "./http.ts";
-import { readSecret } from "./secret.ts";
+import { addressOf, call, hostOf, secretFor } from "./http.ts";
 import type { WebhookSettings } from "./settings.ts";
 
 /** Opens the channel. Nothing is read or asked before something is sent. */
 export function openWebhook(settings: WebhookSettings, context: NotifyContext): Channel {
   return {
     name: "webhook",
-    place: settings.url !== undefined && URL.canParse(settings.url) ? new URL(settings.url).host : "webhook",
+    place: hostOf(settings.url) ?? "webhook",
     send: (message) => send(settings, context, message),
   };
 }
@@ -21,12 +20,11 @@ async function send(settings: WebhookSettings, context: NotifyContext, message: 
     file: settings.urlFile,
   };
   const url = await addressOf(context, place, settings.url);
-  const secret = await readSecret(context, {
+  const secret = await secretFor(url, context, {
     what: "the secret of the webhook",
     variable: "COLDFRAME_WEBHOOK_SECRET",
     file: settings.secretFile,
   });
-  if (secret !== undefined) assertPrivate(url, "the secret of the webhook");
   await call(context, `the webhook at ${url.host}`, {
     method: "POST",
     url,

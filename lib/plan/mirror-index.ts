@@ -4,6 +4,7 @@
  */
 
 import { ColdframeError } from "../errors.ts";
+import type { MirrorEntry } from "../types.ts";
 
 /** Bumped when a reader would have to know. */
 export const MIRROR_FORMAT = "coldframe-mirror/1";
@@ -16,27 +17,6 @@ export interface MirrorIndexHeader {
   /** ISO 8601. */
   readonly created: string;
   readonly files: number;
-}
-
-/** One version of one file, and its object. Times in ms since 1970. */
-export interface MirrorEntry {
-  /** Of the file in the mirrored tree. */
-  readonly path: string;
-  /** Of the object. */
-  readonly key: string;
-  readonly encrypted: boolean;
-  /** Bytes of the file. */
-  readonly size: number;
-  readonly mtime: number;
-  readonly mode: number;
-  /** Of the file, hex. */
-  readonly sha256: string;
-  /** Bytes of the object. */
-  readonly objectSize: number;
-  readonly checksum: string;
-  /** When the file was found to have become this. The latest one of a path counts. */
-  readonly current: number;
-  readonly stored: number;
 }
 
 /** An index as text: a header, then one JSON object a line. */

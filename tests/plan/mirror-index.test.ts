@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../../lib/errors.ts";
-import { encodeIndex, MIRROR_FORMAT, type MirrorEntry, parseIndex } from "../../lib/plan/mirror-index.ts";
+import { encodeIndex, MIRROR_FORMAT, parseIndex } from "../../lib/plan/mirror-index.ts";
+import type { MirrorEntry } from "../../lib/types.ts";
 
 const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const size = fc.integer({ min: 0, max: 1e13 });

@@ -8,7 +8,6 @@ import { ColdframeError, hasCode } from "../../errors.ts";
 import { pathMatcher } from "../../plan/glob.ts";
 import type { Meter, Reporter } from "../report.ts";
 import { copyFiles, readExtents } from "../restore/copy.ts";
-
 import type { Selection } from "../restore/select.ts";
 import { type FailedFile, failedFile, type RestoreCounts } from "../restore/tally.ts";
 import { Target } from "../restore/target.ts";

@@ -6,11 +6,11 @@ import { lstat, open, realpath, rename, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Unlock } from "../../age/header.ts";
 import { decryptStream } from "../../age/stream.ts";
-import type { IndexedFile } from "../../catalog/listing.ts";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
 import { syncFolder } from "../../files.ts";
 import { versionName } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
+import type { MirrorEntry } from "../../types.ts";
 import type { WantedFile } from "../restore/restored-file.ts";
 import { Target } from "../restore/target.ts";
 
@@ -41,7 +41,7 @@ export class Disk {
   }
 
   /** Compares what stands under a path, by its bytes. */
-  async standing(file: IndexedFile): Promise<Standing> {
+  async standing(file: MirrorEntry): Promise<Standing> {
     const path = this.#at(file.path);
     const found = await lookAt(path);
     if (found === undefined) return "nothing";
@@ -51,7 +51,7 @@ export class Disk {
   }
 
   /** Gives a file its time back, where that is another. @returns whether it was */
-  async retime(file: IndexedFile): Promise<boolean> {
+  async retime(file: MirrorEntry): Promise<boolean> {
     const path = this.#at(file.path);
     if (isSameTime(await stat(path), file)) return false;
     await utimes(path, file.mtime / 1000, file.mtime / 1000);
@@ -59,19 +59,19 @@ export class Disk {
   }
 
   /** A file that comes under its own name. */
-  arrival(file: IndexedFile): Arrival {
+  arrival(file: MirrorEntry): Arrival {
     return this.#arrivalAt(file, file.path);
   }
 
   /** A file that comes under another name first. */
-  async arrivalBeside(file: IndexedFile): Promise<Arrival> {
+  async arrivalBeside(file: MirrorEntry): Promise<Arrival> {
     for (let n = 1;; n++) {
       const path = `${file.path}~mended${n === 1 ? "" : `-${n}`}`;
       if (await lookAt(this.#at(path)) === undefined) return this.#arrivalAt(file, path);
     }
   }
 
-  #arrivalAt(file: IndexedFile, path: string): Arrival {
+  #arrivalAt(file: MirrorEntry, path: string): Arrival {
     const { size, mtime, mode, sha256 } = file;
     const copy = this.#other === undefined ? undefined : join(this.#other, ...file.path.split("/"));
     const local = this.#at(path);
@@ -85,7 +85,7 @@ export class Disk {
    *
    * @returns that name
    */
-  async exchange(file: IndexedFile, arrival: Arrival, now: number): Promise<string> {
+  async exchange(file: MirrorEntry, arrival: Arrival, now: number): Promise<string> {
     const path = this.#at(file.path);
     for (let n = 1;; n++) {
       const aside = versionName(`${file.path}.damaged`, now, n);
@@ -150,7 +150,7 @@ export class Arrival {
   }
 
   /** Takes the file out of the store. @throws ColdframeError `damaged` when its bytes are others */
-  async takeObject(store: Store, file: IndexedFile, unlock: () => Promise<Unlock>): Promise<void> {
+  async takeObject(store: Store, file: MirrorEntry, unlock: () => Promise<Unlock>): Promise<void> {
     const stored = store.read(file.key);
     await this.#take(file.encrypted ? decryptStream(stored, await unlock(), file.key) : stored);
   }
@@ -220,6 +220,6 @@ async function sha256Of(path: string): Promise<string | undefined> {
   return hash.digest("hex");
 }
 
-function isSameTime(found: Stats, file: IndexedFile): boolean {
+function isSameTime(found: Stats, file: MirrorEntry): boolean {
   return Math.abs(Math.floor(found.mtimeMs) - file.mtime) <= TIME_TOLERANCE;
 }

@@ -5,10 +5,11 @@
  */
 
 import type { Unlock } from "../../age/header.ts";
-import { type HeldFile, type IndexedFile, Listing } from "../../catalog/listing.ts";
+import { type HeldFile, Listing } from "../../catalog/listing.ts";
 import { ColdframeError, hasCode, messageOf } from "../../errors.ts";
 import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
+import type { MirrorEntry } from "../../types.ts";
 import { INDEX_FOLDER } from "../object-keys.ts";
 import { inParallel } from "../pool.ts";
 import type { Reporter } from "../report.ts";
@@ -35,7 +36,7 @@ export interface FillRequest {
   /** Gives the identities; asked for only when something has to be decrypted. */
   unlock(): Promise<Unlock>;
   /** What a catalog knows of the store, beside its indexes; a page at a time. */
-  readonly known: AsyncIterable<readonly IndexedFile[]> | undefined;
+  readonly known: AsyncIterable<readonly MirrorEntry[]> | undefined;
   /** A folder that only its owner may read, for what must not be in memory. */
   readonly scratch: string;
 }
