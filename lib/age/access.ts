@@ -11,6 +11,7 @@ import {
   NONCE_SIZE,
   PayloadKey,
   plainSize,
+  plainSizeOfCut,
   SEALED_CHUNK_SIZE,
 } from "./payload.ts";
 
@@ -34,7 +35,7 @@ interface Kept {
  * @param file the age file
  * @param name what errors shall call it
  * @param rescue for who proves by its hash what he reads, and so can use what a file that lost its end still
- *   holds: told of that instead of an error
+ *   holds: told of that instead of an error, and given an access whose size nothing proves
  * @throws ColdframeError as `openHeader` does, and `damaged` for a file that was cut or added to; reads
  *   throw `damaged` for changed chunks, and RangeError for a range that is not inside
  */
@@ -45,14 +46,15 @@ export async function decryptAccess(
   rescue?: Rescue,
 ): Promise<RandomAccess> {
   const start = new StartKept(file);
-  const access = await accessOf(start, await readHeader(start, unlock, name), name);
+  const header = await readHeader(start, unlock, name);
   try {
-    await proveEnd(access);
+    return await openedAccess(start, header, name);
   } catch (error) {
     if (rescue === undefined || !hasCode(error, "damaged")) throw error;
+    const left = await accessOf(start, header, plainSizeOfCut(file.size - header.headerSize, name), name);
     rescue(error);
+    return left;
   }
-  return access;
 }
 
 /** `decryptAccess` for who knows the file key, as the box does that is about to store the file. */
@@ -61,7 +63,7 @@ export async function openedAccess(
   header: OpenedHeader,
   name = "age file",
 ): Promise<RandomAccess> {
-  const access = await accessOf(file, header, name);
+  const access = await accessOf(file, header, plainSize(file.size - header.headerSize, name), name);
   await proveEnd(access);
   return access;
 }
@@ -69,9 +71,9 @@ export async function openedAccess(
 async function accessOf(
   file: RandomAccess,
   { fileKey, headerSize }: OpenedHeader,
+  size: number,
   name: string,
 ): Promise<RandomAccess> {
-  const size = plainSize(file.size - headerSize, name);
   const key = await PayloadKey.derive(fileKey, await readExactly(file, headerSize, NONCE_SIZE, name), name);
   return new DecryptedAccess(file, headerSize, key, size);
 }
@@ -156,10 +158,9 @@ async function readExactly(
   name: string,
   into?: Bytes,
 ): Promise<Bytes> {
-  const bytes = await file.readAt(offset, length, into);
-  if (bytes.length === length) return bytes;
-  throw new ColdframeError(
-    "damaged",
-    `${name}: asked for ${length} bytes from ${offset}, got ${bytes.length}`,
-  );
+  if (offset + length <= file.size) {
+    const bytes = await file.readAt(offset, length, into);
+    if (bytes.length === length) return bytes;
+  }
+  throw new ColdframeError("damaged", `${name}: the ${length} bytes from ${offset} are not all there`);
 }

@@ -52,6 +52,18 @@ export function plainSize(size: number, name = "age file"): number {
   return plain;
 }
 
+/**
+ * As `plainSize`, for a payload that was cut. Where no more than a tag is left behind its whole chunks, one byte of
+ * the next counts as lost: so the last whole chunk is read as one that others follow, which it was sealed as.
+ *
+ * @throws ColdframeError `damaged` when not even a byte of plaintext can be left
+ */
+export function plainSizeOfCut(size: number, name?: string): number {
+  const whole = Math.floor((size - NONCE_SIZE) / SEALED_CHUNK_SIZE);
+  const rest = size - NONCE_SIZE - whole * SEALED_CHUNK_SIZE;
+  return whole > 0 && rest <= TAG_SIZE ? whole * CHUNK_SIZE + 1 : plainSize(size, name);
+}
+
 /** The chunks that hold a range of plaintext, and where they stand. */
 export interface CipherRange {
   /** Payload offset of the first of these chunks, in bytes (so never less than 16). */

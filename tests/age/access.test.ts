@@ -81,6 +81,27 @@ test("who can use what is left of a file without its end is told of that, and re
   }
 });
 
+for (const [whole, beyond] of [[3, 0], [3, 1], [3, 16], [3, 17], [3, 40_000], [1, 0], [1, 16]] as const) {
+  test(`of a file cut ${beyond} bytes behind its chunk ${whole}, every chunk before can be read`, async () => {
+    const { plain, file } = await fileOf(5 * CHUNK_SIZE);
+    const end = file.length - (5 - whole) * SEALED_CHUNK_SIZE;
+    const told: string[] = [];
+    const cut = new MemoryAccess(file.slice(0, end + beyond));
+    const access = await decryptAccess(cut, unlock, "v", ({ message }) => told.push(message));
+    assert.match(told.join(), /^v: .*cut short[^,]*$/);
+    assert.ok(equal(await access.readAt(0, whole * CHUNK_SIZE), plain.subarray(0, whole * CHUNK_SIZE)));
+    await assert.rejects(access.readAt(whole * CHUNK_SIZE, 1), (e) => hasCode(e, "damaged"));
+  });
+}
+
+test("a file cut before the end of its first chunk's tag has nothing to give", async () => {
+  const { file } = await fileOf(0);
+  for (const lost of [1, 15, 16, 17]) {
+    const cut = new MemoryAccess(file.slice(0, file.length - lost));
+    await assert.rejects(decryptAccess(cut, unlock, "v", () => {}), (e) => hasCode(e, "damaged"), `${lost}`);
+  }
+});
+
 test("small reads that follow each other fetch a chunk once", async () => {
   const { plain, file } = await fileOf(10 * CHUNK_SIZE);
   const source = new MemoryAccess(file);

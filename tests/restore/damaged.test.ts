@@ -5,6 +5,8 @@ import { chmod, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { test } from "node:test";
 import { filesBelow, put } from "../cli/files.ts";
+import { headerEnd } from "../../lib/age/header.ts";
+import { NONCE_SIZE, SEALED_CHUNK_SIZE } from "../../lib/age/payload.ts";
 import { EXIT } from "../../lib/cli/command.ts";
 import { type User, withUser } from "../cli/harness.ts";
 import { pseudoRandom } from "../tools.ts";
@@ -61,3 +63,20 @@ test("a volume with a damaged spot gives every file but the one that stands ther
     await writeFile(path, bytes);
     assert.deepEqual(await restored(user, EXIT.partly), ["a.jpg", "c.jpg", "d.jpg"]);
   }));
+
+/** Up to here an image file is whole: the last of these chunks holds the end of b.jpg. */
+const CHUNKS = 18;
+
+for (const beyond of [0, 1, 16, 17]) {
+  test(`an image file that ends ${beyond} bytes behind a chunk gives all that stands before`, () =>
+    withUser(async (user) => {
+      const path = await sealed(user);
+      const header = headerEnd(await readFile(path)) ?? 0;
+      await truncate(path, header + NONCE_SIZE + CHUNKS * SEALED_CHUNK_SIZE + beyond);
+      const image = ["--image", path];
+      assert.deepEqual(await restored(user, EXIT.partly, ...image), ["a.jpg", "b.jpg"]);
+      const found = await user.run("restore", "Photos/b.jpg", "--to", user.path("b"), ...image);
+      assert.equal(found.code, EXIT.damage, found.err);
+      assert.match(found.err, /cut short/);
+    }));
+}
