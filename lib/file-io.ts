@@ -47,7 +47,7 @@ export async function writeAt(file: FileHandle, bytes: Uint8Array, position: num
 
 const writeLater = promisify(write);
 
-/** As `writeAt`, to a file that is also written and closed in synchronous calls: it must stay open meanwhile. */
+/** As `writeAt`, to a file that is otherwise handled in synchronous calls; it must stay open meanwhile. */
 export async function writeAtLater(fd: number, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await writeLater(fd, bytes, done, bytes.length - done, position + done);

@@ -6,7 +6,7 @@ import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { systemCode } from "./errors.ts";
 
-/** What a file system says that cannot sync a folder: some network and FUSE ones, which order their own writes. */
+/** Some network and FUSE file systems cannot sync a folder; they order their own writes. */
 const CANNOT_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR"];
 
 /**

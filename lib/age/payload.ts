@@ -53,8 +53,9 @@ export function plainSize(size: number, name = "age file"): number {
 }
 
 /**
- * As `plainSize`, for a payload that was cut. Where no more than a tag is left behind its whole chunks, one byte of
- * the next counts as lost: so the last whole chunk is read as one that others follow, which it was sealed as.
+ * As `plainSize`, for a payload that was cut. Where no more than a tag is left behind its whole chunks, one
+ * byte of the next counts as lost: so the last whole chunk is read as one that others follow, which it was
+ * sealed as.
  *
  * @throws ColdframeError `damaged` when not even a byte of plaintext can be left
  */

@@ -140,8 +140,8 @@ async function volumeOf(session: Session, file: ImageFile): Promise<Volume> {
 }
 
 /**
- * Whether a file is the volume of its name, by the SHA-256 of its bytes. Any other may only take the place of one
- * that nobody has stored or filled.
+ * Whether a file is the volume of its name, by the SHA-256 of its bytes. Any other may only take the place of
+ * one that nobody has stored or filled.
  *
  * @throws ColdframeError `exists` when another volume has the name; `damaged` when it is not what `pack` made
  */

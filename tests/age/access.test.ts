@@ -82,7 +82,7 @@ test("who can use what is left of a file without its end is told of that, and re
 });
 
 for (const [whole, beyond] of [[3, 0], [3, 1], [3, 16], [3, 17], [3, 40_000], [1, 0], [1, 16]] as const) {
-  test(`of a file cut ${beyond} bytes behind its chunk ${whole}, every chunk before can be read`, async () => {
+  test(`cut ${beyond} bytes behind its chunk ${whole}, a file still gives every chunk before`, async () => {
     const { plain, file } = await fileOf(5 * CHUNK_SIZE);
     const end = file.length - (5 - whole) * SEALED_CHUNK_SIZE;
     const told: string[] = [];

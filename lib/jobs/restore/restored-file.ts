@@ -1,6 +1,6 @@
 /**
- * A restored file on its way. It grows under a temporary name and gets its own only when its hash is right, with
- * time and mode already set; what is there is never replaced unless the user said so.
+ * A restored file on its way. It grows under a temporary name and gets its own only when its hash is right,
+ * with time and mode already set; what is there is never replaced unless the user said so.
  */
 
 import { createHash, type Hash, randomBytes } from "node:crypto";
@@ -157,8 +157,8 @@ function assertRight(
 }
 
 /**
- * Writes a file at once, in synchronous calls: for small files the waits of asynchronous ones take longer than
- * the work.
+ * Writes a file at once, in synchronous calls: for small files the waits of asynchronous ones take longer
+ * than the work.
  *
  * @param path absolute; its folder is there
  * @throws the system's error: then no file appears
