@@ -11,7 +11,7 @@ import { syncFolder } from "../../files.ts";
 import { versionName } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
 import type { MirrorEntry } from "../../types.ts";
-import type { WantedFile } from "../restore/restored-file.ts";
+import { targetError, type WantedFile } from "../restore/restored-file.ts";
 import { Target } from "../restore/target.ts";
 
 /** How a file on the disk stands to the mirror's. */
@@ -96,9 +96,17 @@ export class Disk {
     }
   }
 
-  /** Lets the disk have the names of all that came. */
+  /**
+   * Lets the disk have the names of all that came.
+   *
+   * @throws ColdframeError `store-denied` where it cannot: they may be gone when it is pulled out
+   */
   async sync(): Promise<void> {
-    for (const folder of this.#unsynced) await syncFolder(folder);
+    for (const folder of this.#unsynced) {
+      await syncFolder(folder).catch((error) => {
+        throw targetError(error, folder);
+      });
+    }
     this.#unsynced.clear();
   }
 
