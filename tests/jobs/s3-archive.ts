@@ -14,6 +14,14 @@ import { pseudoRandom } from "../tools.ts";
 /** Bytes of a part of the s3: store. */
 export const PART = 8 * 1024 * 1024;
 
+/** How a server stalls. */
+export interface Stalling {
+  /** Called when an upload is begun. */
+  meanwhile?(): void;
+  /** How many requests must have come that are not answered; 1 unless said otherwise. */
+  readonly stalled?: number;
+}
+
 /** A user, a bucket, and how they find each other. */
 export class S3Archive {
   readonly user: User;
@@ -63,24 +71,24 @@ export class S3Archive {
   }
 
   /**
-   * Ends the run, as Ctrl-C does, once so many parts are confirmed: the server answers no more of them, so
-   * that up to three others are on their way. `meanwhile` is called when an upload is begun.
+   * Ends the run, as Ctrl-C does, once the first so many parts are confirmed: the server answers no others,
+   * up to three of which are on their way.
    */
-  interruptAfterParts(parts: number, meanwhile?: () => void): void {
+  interruptAfterParts(parts: number, how?: Stalling): void {
     const controller = new AbortController();
     this.user.signal = controller.signal;
-    void this.stallAfterParts(parts, meanwhile).then(() => controller.abort(new Error("killed")));
+    void this.stallAfterParts(parts, how).then(() => controller.abort(new Error("killed")));
   }
 
-  /** Lets the server answer so many parts and no more; waits until these are confirmed. */
-  async stallAfterParts(parts: number, meanwhile?: () => void): Promise<void> {
-    let asked = 0;
+  /** Lets the server answer the first so many parts and no others; waits until these are confirmed. */
+  async stallAfterParts(parts: number, { meanwhile, stalled = 1 }: Stalling = {}): Promise<void> {
+    let left = stalled;
     await new Promise<void>((stalling) =>
-      this.server.faults.schedule(({ operation }) => {
+      this.server.faults.schedule(({ operation, part = 0 }) => {
         if (operation === "CreateMultipartUpload") meanwhile?.();
-        const isPart = operation === "UploadPart";
-        if (operation !== "CompleteMultipartUpload" && !(isPart && ++asked > parts)) return undefined;
-        stalling();
+        const isLater = operation === "UploadPart" && part > parts;
+        if (operation !== "CompleteMultipartUpload" && !isLater) return undefined;
+        if (--left === 0) stalling();
         return { kind: "stall", when: "before" };
       })
     );

@@ -96,7 +96,7 @@ for (const host of ["b.localhost:9000", "b.s3.example.com"]) {
   test(`the bucket may stand in the host: ${host}`, () => {
     const head = parseHead("GET", "/dir/k%20k", ["Host", host]);
     const target = route(head, { listV1Only: false, domain: "s3.example.com" });
-    assert.deepEqual(target, { operation: "GetObject", bucket: "b", key: "dir/k k" });
+    assert.deepEqual(target, { operation: "GetObject", bucket: "b", key: "dir/k k", part: undefined });
   });
 }
 

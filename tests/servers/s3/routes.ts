@@ -117,6 +117,8 @@ export interface Target {
   readonly operation: Operation;
   readonly bucket: string;
   readonly key: string;
+  /** The number of a part, from 1; undefined where the request names none. */
+  readonly part: number | undefined;
 }
 
 /**
@@ -127,7 +129,9 @@ export interface Target {
  */
 export function route(head: RequestHead, options: { listV1Only: boolean; domain: string }): Target {
   const { bucket, key } = locate(head, options.domain);
-  return { bucket, key, operation: findOperation(head, bucket, key, options.listV1Only) };
+  const number = queryValue(head, "partNumber");
+  const part = number === undefined ? undefined : Number(number);
+  return { bucket, key, part, operation: findOperation(head, bucket, key, options.listV1Only) };
 }
 
 function locate(head: RequestHead, domain: string): { bucket: string; key: string } {
