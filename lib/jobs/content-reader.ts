@@ -4,13 +4,14 @@
  * truncated or swapped during the hours of an upload is never stored wrong.
  */
 
-import { createHash, type Hash, hash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bytes } from "../bytes.ts";
 import { messageOf, SourceChangedError, systemCode } from "../errors.ts";
 import { readInto, readIntoSync } from "../file-io.ts";
+import { sha256Hex } from "../store/checksum.ts";
 
 /** A content and a place where it can be read. */
 export interface ReadableContent {
@@ -91,7 +92,7 @@ export class ContentReader {
 function fillSmall(target: Bytes, content: ReadableContent, offset: number): void {
   const isWhole = target.length === content.size;
   const bytes = readSmall(content, isWhole ? target : new Uint8Array(content.size));
-  if (hash("sha256", bytes, "hex") !== content.sha256) throw changed(content);
+  if (sha256Hex(bytes) !== content.sha256) throw changed(content);
   if (!isWhole) target.set(bytes.subarray(offset, offset + target.length));
 }
 

@@ -17,6 +17,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { ColdframeError, messageOf, systemCode } from "../../errors.ts";
 import { writeAtLater, writeAtSync } from "../../file-io.ts";
+import { sha256Hex } from "../../store/checksum.ts";
 
 /** What a restored file must become. */
 export interface WantedFile {
@@ -142,7 +143,7 @@ function temporaryFor(path: string): string {
 
 /** @throws ColdframeError `damaged` when the bytes of a file are not those that it should have */
 export function assertBytes(file: WantedFile, bytes: Uint8Array): void {
-  assertRight(file, bytes.length, createHash("sha256").update(bytes).digest("hex"));
+  assertRight(file, bytes.length, sha256Hex(bytes));
 }
 
 function assertRight(
