@@ -39,9 +39,9 @@ export function testWith(
   }
 }
 
-/** Runs `body` with a fresh folder that is gone afterwards, whatever happens. */
-export async function withFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "coldframe-test-"));
+/** Runs `body` with a fresh folder, in `parent`, that is gone afterwards, whatever happens. */
+export async function withFolder<T>(body: (folder: string) => Promise<T>, parent = tmpdir()): Promise<T> {
+  const folder = await mkdtemp(join(parent, "coldframe-test-"));
   try {
     return await body(folder);
   } finally {

@@ -86,6 +86,6 @@ export class User {
 }
 
 /** Runs `body` with a new user, whose folder is gone afterwards. */
-export function withUser<T>(body: (user: User) => Promise<T>): Promise<T> {
-  return withFolder((folder) => body(new User(folder)));
+export function withUser<T>(body: (user: User) => Promise<T>, parent?: string): Promise<T> {
+  return withFolder((folder) => body(new User(folder)), parent);
 }
