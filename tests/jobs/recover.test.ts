@@ -261,6 +261,38 @@ test("the passphrase alone recovers, and the key stays protected in the new home
     await assertAllBack(user);
   }));
 
+test("--dry-run says what would come back, and makes no home", () =>
+  withUser(async (user) => {
+    await archive(user);
+    await grow(user);
+    await stageOne(user);
+    await disaster(user);
+    const left = await readdir(user.folder);
+    const { dryRun, files, volumes, staged, box, ...would } = await recover(user, 0, "--dry-run");
+    assert.deepEqual([dryRun, files, volumes, staged, box], [true, 7, 2, 1, null]);
+    assert.deepEqual(await readdir(user.folder), left);
+    const { out } = await user.run("recover", storeOf(user), "--identity", user.path("key.txt"), "--dry-run");
+    assert.match(
+      out,
+      /Would recover: +.*home\n.*from the snapshot of .*\n.*7 files, 2 volumes, 1 staged object/,
+    );
+    assert.match(out, /would be kept at .*identity\.txt[^]*Nothing was made\.\n$/);
+    const { files: real, dryRun: _, box: __, ...did } = await recover(user, 0);
+    assert.deepEqual([real, did], [files, { ...would, volumes, staged }]);
+  }));
+
+test("--dry-run is a drill where the home still is, and finds a key that opens nothing", () =>
+  withUser(async (user) => {
+    await archive(user);
+    const before = await filesOfHome(user.home);
+    const { files } = await recover(user, 0, "--dry-run");
+    assert.equal(files, 4);
+    await user.ok("init", "--yes", "--home", user.path("other"));
+    await copyFile(user.path("other/keys/identity.txt"), user.path("key.txt"));
+    assert.equal(await refusal(user, "--identity", user.path("key.txt"), "--dry-run"), "key-wrong");
+    assert.deepEqual(await filesOfHome(user.home), before);
+  }));
+
 test("a home that exists is not touched", () =>
   withUser(async (user) => {
     await archive(user);

@@ -34,6 +34,7 @@ interface Flags extends GlobalFlags, StoreFlags {
   readonly partial?: boolean;
   readonly thaw?: ThawTier;
   readonly yes?: boolean;
+  readonly dryRun?: boolean;
 }
 
 export function recoverCommand(context: CommandContext): Command {
@@ -51,6 +52,7 @@ export function recoverCommand(context: CommandContext): Command {
     .option("--partial", "go on without stores that the archive also used: what is only there is lost")
     .addOption(thawOption())
     .option("--yes", "agree to what thawing costs")
+    .option("--dry-run", "say what would come back, and make nothing; also as a drill where a home is")
     .action((stores: string[], flags: Flags) => run(context, stores, flags));
 }
 
@@ -87,6 +89,7 @@ function thawApproval(terminal: Terminal, flags: Flags): ApproveThaw {
     const options = { tier: flags.thaw, days: THAWED_DAYS };
     const offer = offerThaw(volumes, options, terminal.env);
     terminal.err(`${describeOffer(offer)}\n`);
+    if (flags.dryRun === true) return undefined;
     if (flags.yes === true) return options;
     if (!terminal.interactive) {
       throw new ColdframeError("usage", `thawing ${asked} costs money, and nobody is here to be asked`, {
@@ -135,6 +138,7 @@ async function run(
   const reporter = progressReporter(terminal, quiet);
   const report = await recover({
     root,
+    dryRun: flags.dryRun === true,
     stores,
     key: (open) => identity === undefined ? keyFromStores(open, ask) : keyFromFile(identity, ask),
     keepIdentity: flags.keepIdentity,
@@ -166,7 +170,8 @@ function exitCode(report: RecoverReport): ExitCode {
 }
 
 function print(terminal: Terminal, report: RecoverReport): void {
-  line(terminal, styled(terminal, "bold", `Recovered home: ${printable(report.home)}`));
+  const made = report.dryRun ? "Would recover: " : "Recovered home:";
+  line(terminal, styled(terminal, "bold", `${made} ${printable(report.home)}`));
   line(terminal, `Catalog:         ${originOf(report)}`);
   line(
     terminal,
@@ -190,7 +195,7 @@ function print(terminal: Terminal, report: RecoverReport): void {
   line(terminal, `Staging:         ${printable(report.staging)}`);
   line(terminal, `Cold:            ${printable(report.cold)}`);
   printTrouble(terminal, report);
-  line(terminal, "Next: coldframe restore '**' --to DIR");
+  line(terminal, report.dryRun ? "Nothing was made." : "Next: coldframe restore '**' --to DIR");
 }
 
 function originOf({ snapshot, fromManifests, fromVolumes }: RecoverReport): string {
@@ -202,9 +207,9 @@ function originOf({ snapshot, fromManifests, fromVolumes }: RecoverReport): stri
   return `from ${parts.join(" and ")}`;
 }
 
-function printKeys(terminal: Terminal, { identity, recipients }: RecoverReport): void {
+function printKeys(terminal: Terminal, { identity, recipients, dryRun }: RecoverReport): void {
   if (identity !== undefined) {
-    line(terminal, `Your secret key: kept at ${printable(identity)}`);
+    line(terminal, `Your secret key: ${dryRun ? "would be " : ""}kept at ${printable(identity)}`);
     line(terminal, "  This machine needs it only to restore; syncing goes on when it is moved away.");
   } else line(terminal, "Your secret key: not kept here. Restoring needs --identity FILE.");
   for (const recipient of recipients) line(terminal, `Encrypting to:   ${fingerprint(recipient)}`);

@@ -4,7 +4,8 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdtemp, rename, rm, rmdir, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ColdframeError } from "../../errors.ts";
 import { makeFolderDurably } from "../../files.ts";
@@ -24,6 +25,8 @@ import { type ListedStore, listStores, openStores } from "./stores.ts";
 export interface RecoverRequest {
   /** Absolute path of the home to make. */
   readonly root: string;
+  /** Whether to say only what would be recovered: no home is made, and one that is there is no hindrance. */
+  readonly dryRun: boolean;
   /** URLs of the stores. */
   readonly stores: readonly string[];
   /** Finds the key; gets the open stores, which may keep a protected one. */
@@ -45,8 +48,10 @@ export interface RecoverRequest {
 
 /** What was recovered, and what was not. */
 export interface RecoverReport extends CatalogReport {
+  readonly dryRun: boolean;
   readonly home: string;
-  readonly box: string;
+  /** The id of the machine; undefined in a dry run that was given none. */
+  readonly box: string | undefined;
   readonly recipients: readonly string[];
   /** Where the secret key is kept; undefined when it is not. */
   readonly identity: string | undefined;
@@ -61,6 +66,7 @@ export interface RecoverReport extends CatalogReport {
  */
 export async function recover(request: RecoverRequest): Promise<RecoverReport> {
   const { root } = request;
+  if (request.dryRun) return await rehearse(request);
   await assertNoHome(root);
   const made = await makeRoot(root);
   try {
@@ -76,6 +82,19 @@ export async function recover(request: RecoverRequest): Promise<RecoverReport> {
       await rmdir(root).catch(() => {}); // not empty: somebody else's files came in between
     }
     throw error;
+  }
+}
+
+/** Goes all the way but for the home. The catalog is read like any other's, so it is made, and goes again. */
+async function rehearse(request: RecoverRequest): Promise<RecoverReport> {
+  const folder = await mkdtemp(join(tmpdir(), "coldframe-recover-"));
+  try {
+    const { key, choices, found } = await readArchive(request, join(folder, "recovered.db"));
+    const identity = request.keepIdentity ? homePaths(request.root).identity : undefined;
+    const { root: home, box } = request;
+    return { dryRun: true, home, box, recipients: key.recipients, identity, ...choices, ...found };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -109,17 +128,12 @@ async function makeRoot(root: string): Promise<boolean> {
 }
 
 async function recoverLocked(request: RecoverRequest): Promise<RecoverReport> {
-  const { root, context } = request;
+  const { root } = request;
   await assertNoHome(root); // another run may have made one meanwhile
   const scratch = join(root, "recovered.db");
   try {
     await removeDatabase(scratch); // of a run that was killed
-    const stores = await openStores(request.stores, context);
-    const key = await request.key(stores);
-    const listed = await listStores(stores);
-    const recovery = new CatalogRecovery(listed, { ...request, unlock: { identities: key.identities } });
-    const found = await recovery.catalogAt(scratch);
-    const choices = storeChoices(request, listed);
+    const { key, choices, found } = await readArchive(request, scratch);
     const home = await makeWhole(root, {
       box: request.box ?? randomBytes(8).toString("hex"),
       identity: request.keepIdentity ? key.text : undefined,
@@ -127,10 +141,28 @@ async function recoverLocked(request: RecoverRequest): Promise<RecoverReport> {
       config: renderConfig(choices),
     }, scratch);
     const identity = request.keepIdentity ? home.paths.identity : undefined;
-    return { home: root, box: home.box, recipients: home.recipients, identity, ...choices, ...found };
+    const { box, recipients } = home;
+    return { dryRun: false, home: root, box, recipients, identity, ...choices, ...found };
   } finally {
     await removeDatabase(scratch);
   }
+}
+
+/** @param catalog path of the catalog to make of it */
+async function readArchive(request: RecoverRequest, catalog: string): Promise<Recovered> {
+  const stores = await openStores(request.stores, request.context);
+  const key = await request.key(stores);
+  const listed = await listStores(stores);
+  const recovery = new CatalogRecovery(listed, { ...request, unlock: { identities: key.identities } });
+  const found = await recovery.catalogAt(catalog);
+  return { key, choices: storeChoices(request, listed), found };
+}
+
+/** What stores and a key give. */
+interface Recovered {
+  readonly key: RecoveredKey;
+  readonly choices: Pick<RecoverReport, "staging" | "cold">;
+  readonly found: CatalogReport;
 }
 
 /** Makes the home, or leaves no part of one: there was none before, so each that is there was made here. */
