@@ -33,9 +33,18 @@ import {
   type WriteOptions,
 } from "./store.ts";
 
+const MIB = 1024 * 1024;
 /** Each part costs one sync, so not too small; each is in memory while it is sent, so not too large. */
-const PART_SIZE = 8 * 1024 * 1024;
-const MAX_PUT = 8 * 1024 * 1024;
+const SMALLEST_PART = 2 * MIB;
+const LARGEST_PART = 8 * MIB;
+/** Parts of an object, as long as their size allows: of a small volume no more is in memory than it is. */
+const PARTS = 8;
+const MAX_PUT = 8 * MIB;
+
+/** Bytes of a part of a new upload of so many bytes. */
+function partSizeFor(size: number): number {
+  return Math.min(LARGEST_PART, Math.max(SMALLEST_PART, Math.ceil(size / PARTS / MIB) * MIB));
+}
 
 /** How to open a `file:` store. */
 export interface FileStoreOptions extends DiskOptions {
@@ -43,7 +52,7 @@ export interface FileStoreOptions extends DiskOptions {
   readonly create?: boolean;
   /** Opens any folder as it is, only to be read. */
   readonly foreign?: boolean;
-  /** Bytes of a part of a new upload; 8 MiB unless a test says otherwise. */
+  /** Bytes of a part of a new upload; 2 to 8 MiB, by its size, unless a test says otherwise. */
   readonly partSize?: number;
 }
 
@@ -58,9 +67,9 @@ export async function openFile(
   options: FileStoreOptions = {},
 ): Promise<Store> {
   const root = fileStoreRoot(url, context.env);
-  if (options.foreign === true) return new FileStore(await Disk.openForeign(root, context), PART_SIZE);
+  if (options.foreign === true) return new FileStore(await Disk.openForeign(root, context));
   const disk = await Disk.open(root, options.create ?? false, context, options);
-  return new FileStore(disk, options.partSize ?? PART_SIZE);
+  return new FileStore(disk, options.partSize);
 }
 
 /** The absolute path of the folder of a `file:` URL. @throws StoreError `store-url` */
@@ -77,10 +86,10 @@ class FileStore implements Store {
   readonly url: string;
   readonly maxPut = MAX_PUT;
   readonly #disk: Disk;
-  readonly #partSize: number;
+  readonly #partSize: number | undefined;
   #swept: Promise<void> | undefined;
 
-  constructor(disk: Disk, partSize: number) {
+  constructor(disk: Disk, partSize?: number) {
     this.url = `file:${disk.root}`;
     this.#disk = disk;
     this.#partSize = partSize;
@@ -168,7 +177,7 @@ class FileStore implements Store {
 
   async beginUpload(key: string, size: number, { kind }: WriteOptions): Promise<Upload> {
     const path = this.#disk.objectPath(key);
-    const plan = { key, secret: kind === "key", size, partSize: this.#partSize };
+    const plan = { key, secret: kind === "key", size, partSize: this.#partSize ?? partSizeFor(size) };
     return await this.#disk.run("write", path, () => this.#inTemp(() => beginUpload(this.#disk, plan)));
   }
 

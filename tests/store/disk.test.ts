@@ -35,6 +35,7 @@ import { systemError, testContext, withoutLinks } from "./context.ts";
 
 const STAGED = { kind: "staged" } as const;
 const VOLUME = { kind: "volume" } as const;
+const MIB = 1024 * 1024;
 const POSIX = process.platform !== "win32";
 
 /** Runs `body` with an empty store in a folder of its own. */
@@ -151,6 +152,26 @@ test("a store copied without its folder of unfinished files still takes objects"
     await (await store.beginUpload("volumes/v", 1, VOLUME)).abort();
     assert.deepEqual(await keys(store), ["staged/a"]);
   }));
+
+for (
+  const [size, part] of [
+    [0, 2],
+    [8 * MIB + 1, 2],
+    [16 * MIB, 2],
+    [16 * MIB + 1, 3],
+    [56 * MIB, 7],
+    [56 * MIB + 1, 8],
+    [1000 * MIB, 8],
+  ] as const
+) {
+  test(`an upload of ${size} bytes has parts of ${part} MiB`, () =>
+    withFolder(async (folder) => {
+      const store = await openFile(`file:${folder}/store`, testContext(), { create: true });
+      const upload = await store.beginUpload("volumes/v", size, VOLUME);
+      assert.equal(upload.partSize, part * MIB);
+      await upload.abort();
+    }));
+}
 
 test("a folder that somebody removed is made again", () =>
   withStore(async (store, root) => {
