@@ -13,10 +13,10 @@ import type { Session } from "./session.ts";
 import { measureVolume } from "./volume.ts";
 
 /**
- * The most files of a volume: 5 GB of photos of 2 MB are as many. What is known of each is in memory while the
+ * The most files of a volume: 5 GB of photos are about as many. What is known of each is in memory while the
  * volume is made, and a small Pi has 200 MB to spare.
  */
-const MAX_FILES = 2_500;
+const MAX_FILES = 2_000;
 
 /** The most files to plan volumes of at once. Each such plan looks at all that wait, so it makes several. */
 export const PLAN_AT_ONCE = 2 * MAX_FILES;
