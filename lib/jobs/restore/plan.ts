@@ -7,7 +7,7 @@ import { type Cipher, cipherOf } from "./plaintext.ts";
 import { type PricedRestore, priceRestore } from "./price.ts";
 import type { Reach } from "./reach.ts";
 import { plannedVolume, readingsOf, SingleReads } from "./reads.ts";
-import { type PlaceInVolume, SourceFinder, type VolumeSource } from "./sources.ts";
+import { type FoundInVolume, type PlaceInVolume, SourceFinder, type VolumeSource } from "./sources.ts";
 import { bytesOf, collectAfter, countFiles, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
 
 /** How a volume stands: `agreed` is one whose thaw the user wants, and that the store may not know of yet. */
@@ -124,7 +124,7 @@ async function distribute(session: Session, reach: Reach, wanted: readonly Wante
   const finder = await SourceFinder.begin(session, reach);
   const singles: WantedContent[] = [];
   const others: WantedContent[] = [];
-  const places: PlaceInVolume[] = [];
+  const inVolumes: FoundInVolume[] = [];
   const reads = new SingleReads();
   for (const slice of slicesOf(wanted)) {
     const found = await finder.find(slice);
@@ -133,10 +133,10 @@ async function distribute(session: Session, reach: Reach, wanted: readonly Wante
       (place === undefined ? others : singles).push(content);
       if (place !== undefined) reads.add(place, content);
     }
-    places.push(...found.volumes);
+    inVolumes.push(...found.volumes);
   }
   collectAfter(wanted.length);
-  return { singles, reads, ...sharesOf(others, choosePlaces(places)) };
+  return { singles, reads, ...sharesOf(others, choosePlaces(await finder.look(inVolumes))) };
 }
 
 /** What comes out of each volume, and what out of none. */

@@ -35,27 +35,32 @@ export interface PlaceInVolume extends Choosable {
   readonly offset: number;
 }
 
+/** The same before the volume was looked at; one volume is one object in all of them. */
+export interface FoundInVolume extends Pick<PlaceInVolume, "content" | "offset"> {
+  readonly volume: StoredVolume;
+}
+
 /** Where some contents can be had. */
 export interface Found {
   /** The cheapest single object of each content that has one, by content. */
   readonly singles: ReadonlyMap<number, SinglePlace>;
   /** Every volume of each of the others. */
-  readonly volumes: readonly PlaceInVolume[];
+  readonly volumes: readonly FoundInVolume[];
 }
 
 /** Looks at so many volumes at once. */
 const WIDTH = 8;
 
 /**
- * Finds where contents are, for one plan: a volume is looked at once. Only volumes are asked how readable they
- * are, and only those of contents that can be had nowhere else.
+ * Finds where contents are, for one plan. Only volumes are asked how readable they are, only those of contents
+ * that can be had nowhere else, and each once, when all are found.
  */
 export class SourceFinder {
   readonly #session: Session;
   readonly #reach: Reach;
   readonly #thaws: ReadonlyMap<string, Thaw>;
-  /** By `objectId`: as it stands, or why that is not known. */
-  readonly #volumes = new Map<string, VolumeSource | ColdframeError>();
+  /** By `objectId`. */
+  readonly #volumes = new Map<string, StoredVolume>();
 
   private constructor(session: Session, reach: Reach, thaws: readonly Thaw[]) {
     this.#session = session;
@@ -71,38 +76,44 @@ export class SourceFinder {
   async find(contents: readonly WantedContent[]): Promise<Found> {
     const there = await placesWithin(this.#session, this.#reach, contents);
     const singles = cheapestSingles(this.#session, there);
-    const far = there.filter((place) => place.kind === "volume").filter(({ content }) =>
-      !singles.has(content)
-    );
-    await this.#look(far);
-    return { singles, volumes: far.flatMap((place) => this.#placeOf(place)) };
+    const volumes = there.flatMap((place) => {
+      if (place.kind !== "volume" || singles.has(place.content)) return [];
+      return [{ content: place.content, offset: place.offset, volume: this.#volumeOf(place) }];
+    });
+    return { singles, volumes };
   }
 
-  #placeOf(place: VolumePlace): PlaceInVolume[] {
-    const object = this.#volumes.get(objectId(place));
-    if (object === undefined) return [];
-    const { content, offset } = place;
-    if (!(object instanceof ColdframeError)) return [{ content, object, offset }];
-    this.#reach.fail(place, object);
-    return [];
+  #volumeOf(place: VolumePlace): StoredVolume {
+    const id = objectId(place);
+    const known = this.#volumes.get(id);
+    if (known !== undefined) return known;
+    const { content: _content, offset: _offset, ...volume } = place;
+    this.#volumes.set(id, volume);
+    return volume;
   }
 
-  async #look(places: readonly VolumePlace[]): Promise<void> {
-    const unseen = new Map(places.map((place) => [objectId(place), place]));
-    for (const id of this.#volumes.keys()) unseen.delete(id);
+  /** Asks how the volumes stand that were found. A content is left out where its volume could not be asked. */
+  async look(found: readonly FoundInVolume[]): Promise<PlaceInVolume[]> {
+    const states = new Map<StoredVolume, VolumeSource | ColdframeError>();
     const limits = { width: WIDTH, budget: Infinity, cost: () => 0 };
-    await inParallel(unseen, limits, async ([id, place]) => {
+    await inParallel(this.#volumes, limits, async ([id, volume]) => {
       this.#session.signal.throwIfAborted();
-      this.#volumes.set(id, await this.#lookAt(id, place));
+      states.set(volume, await this.#lookAt(id, volume));
+    });
+    return found.flatMap(({ content, offset, volume }) => {
+      const object = states.get(volume);
+      if (object === undefined) return [];
+      if (!(object instanceof ColdframeError)) return [{ content, offset, object }];
+      this.#reach.fail({ ...volume, content, offset }, object);
+      return [];
     });
   }
 
-  async #lookAt(id: string, place: VolumePlace): Promise<VolumeSource | ColdframeError> {
+  async #lookAt(id: string, volume: StoredVolume): Promise<VolumeSource | ColdframeError> {
     try {
       const thaw = this.#thaws.get(id);
-      const state = withRequest(await stateAt(this.#reach, place), thaw, this.#session.now());
-      const { content: _content, offset: _offset, ...volume } = place;
-      return { id, size: place.size, rank: rankOf(this.#session, place), ...state, volume, thaw };
+      const state = withRequest(await stateAt(this.#reach, volume), thaw, this.#session.now());
+      return { id, size: volume.size, rank: rankOf(this.#session, volume), ...state, volume, thaw };
     } catch (error) {
       this.#session.signal.throwIfAborted();
       if (error instanceof ColdframeError) return error;
@@ -144,7 +155,7 @@ function cheapestSingles(session: Session, places: readonly Place[]): Map<number
 }
 
 /** A disk here costs nothing and no time on the line; Drive costs nothing; the rest may. */
-function rankOf({ storeContext }: Session, { store }: Place): number {
+function rankOf({ storeContext }: Session, { store }: Pick<Place, "store">): number {
   if (localFolder(store, storeContext.env) !== undefined) return 0;
   return /^gdrive:/i.test(store) ? 1 : 2;
 }
@@ -159,10 +170,10 @@ function withRequest(state: VolumeState, thaw: Thaw | undefined, now: number): V
   return state.state === "archived" && unseen ? { state: "thawing", until: undefined } : state;
 }
 
-async function stateAt(reach: Reach, place: Place): Promise<VolumeState> {
-  const info = await (await reach.open(place.store)).head(place.key);
+async function stateAt(reach: Reach, { store, key }: StoredVolume): Promise<VolumeState> {
+  const info = await (await reach.open(store)).head(key);
   if (info !== undefined) return stateOf(info.availability);
-  throw new StoreError("object-missing", `${place.key} is not in ${place.store} any more`, {
+  throw new StoreError("object-missing", `${key} is not in ${store} any more`, {
     hint: "Run `coldframe check volumes` to see what else is affected.",
   });
 }
