@@ -13,6 +13,14 @@ export function collectGarbage(): void {
   if (typeof gc === "function") gc();
 }
 
+/** Rows whose reading leaves more garbage behind than it takes time to collect it. */
+const MANY = 10_000;
+
+/** Collects the garbage of a step that went through so many rows. */
+export function collectAfter(rows: number): void {
+  if (rows > MANY) collectGarbage();
+}
+
 /** Collects each time that so many things have come and gone. */
 export class Collector {
   readonly #every: number;

@@ -8,6 +8,14 @@ import { run } from "./tools.ts";
 const FEW = 5_000;
 const MANY = 50_000;
 
+/** For such a program: bytes of heap in use after a collection. */
+export function heapInUse(): number {
+  const collect: unknown = Reflect.get(globalThis, "gc");
+  if (typeof collect !== "function") throw new Error("run it with --expose-gc");
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
 /** Bytes of heap that a program says it held for so many things; it finds `gc` in reach. */
 async function heldFor(program: URL, count: number): Promise<number> {
   const args = "Deno" in globalThis ? ["run", "-A", "--v8-flags=--expose-gc"] : ["--expose-gc"];

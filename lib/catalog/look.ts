@@ -7,20 +7,13 @@ import type { Database, RowReader } from "./database.ts";
 import { pagesAfter } from "./pages.ts";
 import { mirrorCopies } from "./mirrors.ts";
 import { type ForeignCipher, parseCipher } from "./volumes.ts";
+import { parseWanted, WANTED_COLUMNS, type WantedVersion } from "./wanted.ts";
 
 /** A version with its place in the archive. */
-export interface VersionRow {
-  readonly id: number;
+export interface VersionRow extends WantedVersion {
   readonly source: number;
   /** Below the source. */
   readonly below: string;
-  /** `<source name>/<path>`. */
-  readonly path: string;
-  readonly content: number;
-  readonly sha256: string;
-  readonly size: number;
-  readonly mtime: number;
-  readonly mode: number;
   readonly seen: number;
   /** When it stopped being current; undefined while it is. */
   readonly ended: number | undefined;
@@ -34,15 +27,9 @@ export interface VersionRow {
 const PAGE = 2_000;
 
 const VERSION_COLUMNS = {
-  id: "v.id",
+  ...WANTED_COLUMNS,
   source: "v.source",
   below: "v.path",
-  path: "s.name || '/' || v.path",
-  content: "v.content",
-  sha256: "c.sha256",
-  size: "c.size",
-  mtime: "v.mtime",
-  mode: "v.mode",
   seen: "v.seen",
   ended: "v.ended",
   ending: "v.ending",
@@ -55,16 +42,12 @@ const VERSION_TABLES = `versions v JOIN sources s ON s.id = v.source JOIN conten
   LEFT JOIN volumes p ON p.id = c.volume`;
 
 function parseVersion(row: RowReader): VersionRow {
+  const { id, ...file } = parseWanted(row);
   return {
-    id: row.int("id"),
+    id,
     source: row.int("source"),
     below: row.text("below"),
-    path: row.text("path"),
-    content: row.int("content"),
-    sha256: row.text("sha256"),
-    size: row.int("size"),
-    mtime: row.int("mtime"),
-    mode: row.int("mode"),
+    ...file,
     seen: row.int("seen"),
     ended: row.optionalInt("ended"),
     ending: row.optionalText("ending"),

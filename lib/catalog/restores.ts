@@ -5,6 +5,7 @@
  */
 
 import type { Database, RowReader, Statement } from "./database.ts";
+import type { Selected } from "./wanted.ts";
 
 /** How a restore ended: `partly` when files could not be had. */
 export type RestoreEnding = "done" | "partly" | "cancelled";
@@ -133,16 +134,8 @@ export function sameRestore(
   );
 }
 
-/** Versions that shall come back. */
-export interface PendingVersions {
-  /** Ids. */
-  readonly versions: readonly number[];
-  /** Bytes of all of them. */
-  readonly bytes: number;
-}
-
 /** The versions of a restore that are not in the target folder yet, by path. */
-export async function pendingVersions(db: Database, restore: number): Promise<PendingVersions> {
+export async function pendingVersions(db: Database, restore: number): Promise<Selected> {
   const rows = await db.all(
     `SELECT f.version, c.size FROM restore_files f
        JOIN versions v ON v.id = f.version JOIN contents c ON c.id = v.content
@@ -154,48 +147,6 @@ export async function pendingVersions(db: Database, restore: number): Promise<Pe
     versions: rows.map(({ version }) => version),
     bytes: rows.reduce((sum, { size }) => sum + size, 0),
   };
-}
-
-/** A version as restoring takes it. */
-export interface WantedVersion {
-  readonly id: number;
-  /** `<source name>/<path>`. */
-  readonly path: string;
-  readonly content: number;
-  readonly sha256: string;
-  readonly size: number;
-  /** ms since 1970. */
-  readonly mtime: number;
-  readonly mode: number;
-}
-
-const WANTED_COLUMNS = {
-  id: "v.id",
-  path: "s.name || '/' || v.path",
-  content: "v.content",
-  sha256: "c.sha256",
-  size: "c.size",
-  mtime: "v.mtime",
-  mode: "v.mode",
-};
-
-/** Versions by their ids, in the order of their paths. */
-export function wantedVersions(db: Database, ids: readonly number[]): Promise<WantedVersion[]> {
-  return db.page(
-    WANTED_COLUMNS,
-    `FROM versions v JOIN sources s ON s.id = v.source JOIN contents c ON c.id = v.content
-      WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.source, v.path, v.id`,
-    [JSON.stringify(ids)],
-    (row) => ({
-      id: row.int("id"),
-      path: row.text("path"),
-      content: row.int("content"),
-      sha256: row.text("sha256"),
-      size: row.int("size"),
-      mtime: row.int("mtime"),
-      mode: row.int("mode"),
-    }),
-  );
 }
 
 /** Notes files that have their names. */

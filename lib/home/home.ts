@@ -119,7 +119,7 @@ export async function makeHome(
 ): Promise<Home> {
   const paths = homePaths(root);
   try {
-    await makeFolderDurably(root, 0o700);
+    await makeHomeFolder(root);
     await writeNew(paths.unfinished, "", 0o600);
     await makeFolder(paths.keys, 0o700);
     if (contents.identity !== undefined) await writeNew(paths.identity, contents.identity, 0o600);
@@ -135,6 +135,17 @@ export async function makeHome(
   const home = await openHome(root);
   if (home === undefined) throw new ColdframeError("home", `${root} was made but cannot be read`);
   return home;
+}
+
+/**
+ * Makes the folder of a home, for its owner alone, unless it is there.
+ *
+ * @throws ColdframeError `home`
+ */
+export async function makeHomeFolder(root: string): Promise<void> {
+  await makeFolderDurably(root, 0o700).catch((error) => {
+    throw homeError(error, root);
+  });
 }
 
 /** An error of the file system, told as one of the home. */

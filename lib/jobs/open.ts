@@ -5,8 +5,7 @@ import { archiveIdentity, openCatalog } from "../catalog/catalog.ts";
 import type { Database } from "../catalog/database.ts";
 import { isStoreKnown } from "../catalog/stores.ts";
 import { ColdframeError, systemCode } from "../errors.ts";
-import { makeFolderDurably } from "../files.ts";
-import { type Home, homeError, openHome } from "../home/home.ts";
+import { type Home, homeError, makeHomeFolder, openHome } from "../home/home.ts";
 import { type HomeLock, lockHome } from "../home/lock.ts";
 import type { StoreContext } from "../store/context.ts";
 import { assertStoreUrl, canonicalUrl, localFolder, openStore } from "../store/open.ts";
@@ -75,17 +74,9 @@ export async function openSession(options: OpenOptions): Promise<OpenSession> {
 /** The lock comes before the home is made: two first runs must not make two keys. */
 async function lockFor(options: OpenOptions): Promise<HomeLock | undefined> {
   if (options.lockFor === undefined) return undefined;
-  if (options.create) await makeRoot(options.root);
+  if (options.create) await makeHomeFolder(options.root);
   else if (await openHome(options.root) === undefined) throw noHome(options.root);
   return await lockHome(options.root, options.lockFor, options.now());
-}
-
-async function makeRoot(root: string): Promise<void> {
-  try {
-    await makeFolderDurably(root, 0o700);
-  } catch (error) {
-    throw homeError(error, root);
-  }
 }
 
 async function closeAll(db: Database, lock: HomeLock | undefined): Promise<void> {

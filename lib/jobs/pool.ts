@@ -9,13 +9,18 @@ export interface PoolLimits<T> {
   cost(item: T): number;
 }
 
+/** So many items at the same time, whatever they are. */
+export function abreast(width: number): PoolLimits<unknown> {
+  return { width, budget: Infinity, cost: () => 0 };
+}
+
 /**
  * Runs `work` on every item, several at a time. The first error stops new items from being started; it
  * is thrown when those under way have ended, so that nothing goes on behind the caller's back.
  */
 export async function inParallel<T>(
   items: Iterable<T>,
-  limits: PoolLimits<T>,
+  limits: PoolLimits<NoInfer<T>>,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   const running = new Set<Promise<void>>();

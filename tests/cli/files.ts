@@ -38,7 +38,12 @@ export async function filesBelow(root: string): Promise<string[]> {
 
 /** The same of a home, without the logs that SQLite takes away whenever it lets go of a catalog. */
 export async function filesOfHome(home: string): Promise<string[]> {
-  return (await filesBelow(home)).filter((path) => !/-(wal|shm)$/.test(path));
+  return (await filesBelow(home)).filter((path) => !isLog(path));
+}
+
+/** Whether a path is one of these logs. */
+export function isLog(path: string): boolean {
+  return /-(wal|shm)$/.test(path);
 }
 
 /** Asserts that a restore of everything into a new folder gives what stands in `Photos`. */

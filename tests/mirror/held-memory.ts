@@ -16,6 +16,7 @@ import { SILENT } from "../../lib/jobs/report.ts";
 import { ReadOnlyStore } from "../../lib/store/read-only.ts";
 import { RETRY_DEFAULTS, retrying } from "../../lib/store/retry.ts";
 import type { ObjectInfo, Store } from "../../lib/store/store.ts";
+import { heapInUse } from "../held.ts";
 
 const STORE = "file:/made/up";
 const COUNT = Number(process.argv[2]);
@@ -27,12 +28,9 @@ let least = Infinity;
 let most = 0;
 
 function measure(): void {
-  const collect: unknown = Reflect.get(globalThis, "gc");
-  if (typeof collect !== "function") throw new Error("run it with --expose-gc");
-  collect();
-  const { heapUsed } = process.memoryUsage();
-  least = Math.min(least, heapUsed);
-  most = Math.max(most, heapUsed);
+  const held = heapInUse();
+  least = Math.min(least, held);
+  most = Math.max(most, held);
 }
 
 /** Ten times on the way, and just before the end. */

@@ -14,18 +14,12 @@ import { planRestore } from "../../lib/jobs/restore/plan.ts";
 import { Reach } from "../../lib/jobs/restore/reach.ts";
 import { selectVersions } from "../../lib/jobs/restore/select.ts";
 import { versionsOf, WantedContents } from "../../lib/jobs/restore/wanted.ts";
+import { heapInUse } from "../held.ts";
 
 const COUNT = Number(process.argv[2]);
 /** Files in a volume. */
 const VOLUME = 1_000;
 const VOLUMES = COUNT / VOLUME;
-
-function heap(): number {
-  const collect: unknown = Reflect.get(globalThis, "gc");
-  if (typeof collect !== "function") throw new Error("run it with --expose-gc");
-  collect();
-  return process.memoryUsage().heapUsed;
-}
 
 /** `COUNT` files, half of them in a second volume as well. */
 async function fillCatalog(db: Database, store: string): Promise<void> {
@@ -79,7 +73,7 @@ const { session, close } = await openSession({
   now: () => 0,
 });
 try {
-  const before = heap();
+  const before = heapInUse();
   await fillStore(join(folder, "store"));
   await fillCatalog(session.db, `file:${join(folder, "store")}`);
   const { versions } = await selectVersions(session.db, { patterns: ["**"] });
@@ -87,7 +81,7 @@ try {
   for await (const page of versionsOf(session.db, versions)) page.forEach((version) => wanted.add(version));
   const contents = wanted.list();
   const planned = await planRestore(session, new Reach(session), contents, { to: folder, days: 7 });
-  const held = heap() - before;
+  const held = heapInUse() - before;
   if (planned.plan.files !== COUNT) throw new Error(`${planned.plan.files} files planned`);
   if (versions.length + contents.length !== 2 * COUNT) throw new Error("not all files were wanted");
   console.log(held);

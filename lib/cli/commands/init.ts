@@ -6,9 +6,8 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fingerprint } from "../../age/keys.ts";
 import { ColdframeError } from "../../errors.ts";
-import { makeFolderDurably } from "../../files.ts";
 import { parseVolumeSize } from "../../home/config.ts";
-import { type Home, homeError, homePath, openHome } from "../../home/home.ts";
+import { type Home, homePath, makeHomeFolder, openHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
 import { createHome, type InitChoices } from "../../jobs/init.ts";
 import { assertStoreUrl } from "../../store/open.ts";
@@ -75,9 +74,7 @@ async function run(
 }
 
 async function makeLocked(root: string, choices: InitChoices, now: number): Promise<Home> {
-  await makeFolderDurably(root, 0o700).catch((error) => {
-    throw homeError(error, root);
-  });
+  await makeHomeFolder(root);
   const lock = await lockHome(root, "init", now);
   try {
     return await createHome(root, choices, now);

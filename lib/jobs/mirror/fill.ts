@@ -11,7 +11,7 @@ import { MIRROR_FOLDER } from "../../plan/mirror-name.ts";
 import type { Store } from "../../store/store.ts";
 import type { MirrorEntry } from "../../types.ts";
 import { INDEX_FOLDER } from "../object-keys.ts";
-import { inParallel } from "../pool.ts";
+import { abreast, inParallel } from "../pool.ts";
 import type { Reporter } from "../report.ts";
 import { type FailedFile, failedFile } from "../restore/tally.ts";
 import { type Arrival, Disk } from "./fill-disk.ts";
@@ -174,7 +174,7 @@ class Filling {
 
   async #fillPage(page: readonly HeldFile[], done: (bytes: number, items: number) => void): Promise<void> {
     const wanted = page.filter(({ path }) => this.#request.wants(path));
-    const limits = { width: this.#request.parallel, budget: Infinity, cost: () => 0 };
+    const limits = abreast(this.#request.parallel);
     await inParallel(wanted, limits, async (file) => {
       this.#context.signal.throwIfAborted();
       count(this.#wanted, file);

@@ -8,9 +8,8 @@ import { mkdtemp, rename, rm, rmdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ColdframeError } from "../../errors.ts";
-import { makeFolderDurably } from "../../files.ts";
 import { renderConfig } from "../../home/config.ts";
-import { type Home, homeError, homePaths, makeHome, type NewHome } from "../../home/home.ts";
+import { type Home, homePaths, makeHome, makeHomeFolder, type NewHome } from "../../home/home.ts";
 import { lockHome } from "../../home/lock.ts";
 import type { StoreContext } from "../../store/context.ts";
 import type { Store } from "../../store/store.ts";
@@ -85,14 +84,14 @@ export async function recover(request: RecoverRequest): Promise<RecoverReport> {
   }
 }
 
+/** The catalog that is being made. */
+const CATALOG = "recovered.db";
+
 /** Goes all the way but for the home. The catalog is read like any other's, so it is made, and goes again. */
 async function rehearse(request: RecoverRequest): Promise<RecoverReport> {
   const folder = await mkdtemp(join(tmpdir(), "coldframe-recover-"));
   try {
-    const { key, choices, found } = await readArchive(request, join(folder, "recovered.db"));
-    const identity = request.keepIdentity ? homePaths(request.root).identity : undefined;
-    const { root: home, box } = request;
-    return { dryRun: true, home, box, recipients: key.recipients, identity, ...choices, ...found };
+    return reportOf(request, await readArchive(request, join(folder, CATALOG)), request.box);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -121,28 +120,25 @@ async function isThere(path: string): Promise<boolean> {
 
 async function makeRoot(root: string): Promise<boolean> {
   const made = !await isThere(root);
-  await makeFolderDurably(root, 0o700).catch((error) => {
-    throw homeError(error, root);
-  });
+  await makeHomeFolder(root);
   return made;
 }
 
 async function recoverLocked(request: RecoverRequest): Promise<RecoverReport> {
   const { root } = request;
   await assertNoHome(root); // another run may have made one meanwhile
-  const scratch = join(root, "recovered.db");
+  const scratch = join(root, CATALOG);
   try {
     await removeDatabase(scratch); // of a run that was killed
-    const { key, choices, found } = await readArchive(request, scratch);
+    const recovered = await readArchive(request, scratch);
+    const { key, choices } = recovered;
     const home = await makeWhole(root, {
       box: request.box ?? randomBytes(8).toString("hex"),
       identity: request.keepIdentity ? key.text : undefined,
       recipients: key.recipients,
       config: renderConfig(choices),
     }, scratch);
-    const identity = request.keepIdentity ? home.paths.identity : undefined;
-    const { box, recipients } = home;
-    return { dryRun: false, home: root, box, recipients, identity, ...choices, ...found };
+    return reportOf(request, recovered, home.box);
   } finally {
     await removeDatabase(scratch);
   }
@@ -163,6 +159,15 @@ interface Recovered {
   readonly key: RecoveredKey;
   readonly choices: Pick<RecoverReport, "staging" | "cold">;
   readonly found: CatalogReport;
+}
+
+function reportOf(
+  { root, dryRun, keepIdentity }: RecoverRequest,
+  { key, choices, found }: Recovered,
+  box: string | undefined,
+): RecoverReport {
+  const identity = keepIdentity ? homePaths(root).identity : undefined;
+  return { dryRun, home: root, box, recipients: key.recipients, identity, ...choices, ...found };
 }
 
 /** Makes the home, or leaves no part of one: there was none before, so each that is there was made here. */

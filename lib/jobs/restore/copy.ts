@@ -7,7 +7,7 @@ import { CHUNK_SIZE, SEALED_CHUNK_SIZE } from "../../age/payload.ts";
 import { ColdframeError } from "../../errors.ts";
 import type { Extent } from "../../iso/read.ts";
 import type { RandomAccess } from "../../types.ts";
-import { inParallel } from "../pool.ts";
+import { abreast, inParallel } from "../pool.ts";
 import type { Meter } from "../report.ts";
 import { PIECE, readAhead } from "./object-access.ts";
 import type { RestoredFile, WantedFile } from "./restored-file.ts";
@@ -53,8 +53,7 @@ export async function copyFiles<F extends WantedFile, C extends Copy<F>>(
   context: CopyContext<F>,
 ): Promise<FailedCopy<C>[]> {
   const failed: FailedCopy<C>[] = [];
-  const limits = { width: RUNS, budget: Infinity, cost: () => 0 };
-  await inParallel(joinNeighbours(copies), limits, async (run) => {
+  await inParallel(joinNeighbours(copies), abreast(RUNS), async (run) => {
     failed.push(...await copyRun(open, run, context));
   });
   return failed;

@@ -1,7 +1,8 @@
 /** Fetching what can be read now, object by object, several side by side. */
 
 import type { Place } from "../../catalog/look.ts";
-import type { Thaw, WantedVersion } from "../../catalog/restores.ts";
+import type { Thaw } from "../../catalog/restores.ts";
+import type { WantedVersion } from "../../catalog/wanted.ts";
 import { ColdframeError } from "../../errors.ts";
 import { Collector } from "../../garbage.ts";
 import type { RandomAccess } from "../../types.ts";
@@ -15,7 +16,7 @@ import type { VolumeShare } from "./plan.ts";
 import type { Reach } from "./reach.ts";
 import { findSingles, type SinglePlace, type StoredVolume } from "./sources.ts";
 import type { Target } from "./target.ts";
-import { copyOf, filesOf, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
+import { contentsOf, copyOf, filesOf, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
 
 /** Objects at the same time, and bytes of small ones that are held whole. */
 const OBJECTS = 8;
@@ -103,7 +104,7 @@ export class Fetcher {
     const object = new OpenObject(() => this.#open(source.volume));
     const missing: WantedContent[] = [];
     for (const slice of slicesOf(pieces)) {
-      const files = await filesOf(this.#session.db, slice.map(({ wanted }) => wanted));
+      const files = await filesOf(this.#session.db, contentsOf({ pieces: slice }));
       const tasks = slice.map((piece) => {
         const place = { ...source.volume, content: piece.wanted.content, offset: piece.offset };
         return taskOf(place, piece, files);

@@ -1,5 +1,6 @@
 /** Planning a restore: from where each file comes, what must be thawed for it, what is read, what it costs. */
 
+import { collectAfter } from "../../garbage.ts";
 import { pricesOf } from "../cost-tariff.ts";
 import type { Session } from "../session.ts";
 import { choosePlaces } from "./choose.ts";
@@ -8,7 +9,7 @@ import { type PricedRestore, priceRestore } from "./price.ts";
 import type { Reach } from "./reach.ts";
 import { plannedVolume, readingsOf, SingleReads } from "./reads.ts";
 import { type FoundInVolume, type PlaceInVolume, SourceFinder, type VolumeSource } from "./sources.ts";
-import { bytesOf, collectAfter, countFiles, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
+import { bytesOf, countFiles, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
 
 /** How a volume stands: `agreed` is one whose thaw the user wants, and that the store may not know of yet. */
 export type VolumePlanState = "ready" | "thawing" | "agreed" | "archived";

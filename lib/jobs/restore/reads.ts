@@ -6,7 +6,7 @@ import { type Cipher, cipherOf } from "./plaintext.ts";
 import type { PlannedObjects, PlannedVolume, VolumePlanState, VolumeShare } from "./plan.ts";
 import type { Reading } from "./price.ts";
 import type { SinglePlace, VolumeSource } from "./sources.ts";
-import { copyOf, countFiles, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
+import { contentsOf, copyOf, countFiles, type Piece, slicesOf, type WantedContent } from "./wanted.ts";
 
 /** What takes bytes out of objects that hold one content each, by kind and store. */
 export class SingleReads {
@@ -47,10 +47,11 @@ function singleReads(size: number, wanted: WantedContent): Reads {
 }
 
 /** A volume that is needed, with what is read of it. */
-export function plannedVolume({ source, pieces }: VolumeShare): PlannedVolume {
+export function plannedVolume(share: VolumeShare): PlannedVolume {
+  const { source, pieces } = share;
   const { volume: { volume: name, store, key, size }, until } = source;
   const { bytes: fetchBytes, requests } = readsOf(size, pieces);
-  const files = countFiles(pieces.map(({ wanted }) => wanted));
+  const files = countFiles(contentsOf(share));
   return { name, store, key, size, state: stateOf(source), until, files, fetchBytes, requests };
 }
 

@@ -7,8 +7,8 @@ import {
   openRestore,
   type RestoreEnding,
   type Thaw,
-  type WantedVersion,
 } from "../../catalog/restores.ts";
+import type { WantedVersion } from "../../catalog/wanted.ts";
 import { makeFolder } from "../../files.ts";
 import type { ThawTier } from "../../store/store.ts";
 import type { Session } from "../session.ts";

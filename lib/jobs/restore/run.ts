@@ -4,8 +4,9 @@
  */
 
 import type { FolderRow } from "../../catalog/folders.ts";
-import type { WantedVersion } from "../../catalog/restores.ts";
+import type { Selected, WantedVersion } from "../../catalog/wanted.ts";
 import { ColdframeError } from "../../errors.ts";
+import { collectAfter } from "../../garbage.ts";
 import { Pace } from "../../pace.ts";
 import type { Sleep } from "../../store/sleep.ts";
 import type { Meter } from "../report.ts";
@@ -17,13 +18,12 @@ import { type PlannedRestore, planRestore, type RestorePlan, type VolumeShare } 
 import type { TierOption } from "./price.ts";
 import { Reach } from "./reach.ts";
 import { RestoreRecord } from "./record.ts";
-import type { Selected } from "./select.ts";
 import { type RestoreCounts, Tally } from "./tally.ts";
 import { Target } from "./target.ts";
 import { requestThaws, waitFor } from "./thaw.ts";
 import {
   bytesOf,
-  collectAfter,
+  contentsOf,
   countFiles,
   idsOf,
   versionsOf,
@@ -252,7 +252,7 @@ export class RestoreRun {
   async #fetch({ singles, volumes }: PlannedRestore): Promise<WantedContent[]> {
     const ready = volumes.filter(isReady);
     if (singles.length + ready.length === 0) return [];
-    const bytes = bytesOf(singles) + ready.reduce((sum, share) => sum + bytesOf(contentsOf(share)), 0);
+    const bytes = bytesOf([...singles, ...ready.flatMap(contentsOf)]);
     const meter = this.#session.report.phase("Restoring", bytes);
     try {
       return await new Fetcher(this.#session, {
@@ -301,10 +301,6 @@ export class RestoreRun {
 
 function isReady({ source }: VolumeShare): boolean {
   return source.state === "ready";
-}
-
-function contentsOf({ pieces }: VolumeShare): WantedContent[] {
-  return pieces.map(({ wanted }) => wanted);
 }
 
 function notStored(path: string): ColdframeError {

@@ -3,6 +3,7 @@
 import type { Database } from "../../catalog/database.ts";
 import { emptyFolders, type FolderRow } from "../../catalog/folders.ts";
 import { versionPages, type VersionRow } from "../../catalog/look.ts";
+import type { Selected } from "../../catalog/wanted.ts";
 import { pathMatcher, textsWithin } from "../../plan/glob.ts";
 import { companionKey } from "../../plan/group.ts";
 import { versionsOf } from "./wanted.ts";
@@ -23,13 +24,6 @@ export interface Selection {
   readonly deleted?: boolean | undefined;
   /** Also what belongs to these files: the movie of a live photo, edits, raw files (`lib/plan/group.ts`). */
   readonly companions?: boolean | undefined;
-}
-
-/** The versions that a restore is about: only their ids, as there may be as many as photos of a life. */
-export interface Selected {
-  readonly versions: readonly number[];
-  /** Bytes of all of them. */
-  readonly bytes: number;
 }
 
 /**

@@ -5,7 +5,7 @@ import { openThaws, type Thaw } from "../../catalog/restores.ts";
 import { ColdframeError, StoreError } from "../../errors.ts";
 import { localFolder } from "../../store/open.ts";
 import type { Availability } from "../../store/store.ts";
-import { inParallel } from "../pool.ts";
+import { abreast, inParallel } from "../pool.ts";
 import type { Session } from "../session.ts";
 import { type Choosable, type ChoosableObject, choosePlaces } from "./choose.ts";
 import { objectId, type Reach } from "./reach.ts";
@@ -95,8 +95,7 @@ export class SourceFinder {
   /** Asks how the volumes stand that were found. A content is left out where its volume could not be asked. */
   async look(found: readonly FoundInVolume[]): Promise<PlaceInVolume[]> {
     const states = new Map<StoredVolume, VolumeSource | ColdframeError>();
-    const limits = { width: WIDTH, budget: Infinity, cost: () => 0 };
-    await inParallel(this.#volumes, limits, async ([id, volume]) => {
+    await inParallel(this.#volumes, abreast(WIDTH), async ([id, volume]) => {
       this.#session.signal.throwIfAborted();
       states.set(volume, await this.#lookAt(id, volume));
     });

@@ -8,14 +8,14 @@ import { builtinPrices } from "../../cost/builtin.ts";
 import { messageOf } from "../../errors.ts";
 import type { Availability, ThawTier } from "../../store/store.ts";
 import { pricesOf, tariffOf } from "../cost-tariff.ts";
-import { inParallel } from "../pool.ts";
+import { abreast, inParallel } from "../pool.ts";
 import type { Session } from "../session.ts";
 import { isTier } from "./price.ts";
 import type { PlannedVolume } from "./plan.ts";
 import { objectId } from "./reach.ts";
 
 /** Requests at the same time. */
-const LIMITS = { width: 8, budget: Infinity, cost: () => 0 };
+const LIMITS = abreast(8);
 
 /** What was agreed. */
 export interface Agreement {

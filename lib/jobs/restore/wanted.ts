@@ -4,8 +4,7 @@
  */
 
 import type { Database } from "../../catalog/database.ts";
-import { type WantedVersion, wantedVersions } from "../../catalog/restores.ts";
-import { collectGarbage } from "../../garbage.ts";
+import { type WantedVersion, wantedVersions } from "../../catalog/wanted.ts";
 import type { Copy } from "./copy.ts";
 
 /** A content that shall come back. */
@@ -26,14 +25,6 @@ export interface Piece {
 
 /** Contents whose rows are in memory at the same time, for each object that is read. */
 const AT_ONCE = 1_000;
-
-/** Rows whose reading leaves more garbage behind than it takes time to collect it. */
-const MANY = 10_000;
-
-/** Collects the garbage of a step that went through so many rows. */
-export function collectAfter(rows: number): void {
-  if (rows > MANY) collectGarbage();
-}
 
 /** Parts of a list, so small that the rows behind each fit into memory. */
 export function* slicesOf<T>(items: readonly T[]): Generator<T[]> {
@@ -56,6 +47,11 @@ export async function filesOf(
 /** The ids of all versions that contents become. */
 export function idsOf(contents: readonly WantedContent[]): number[] {
   return contents.flatMap(({ versions }) => versions);
+}
+
+/** The contents of pieces. */
+export function contentsOf({ pieces }: { readonly pieces: readonly Piece[] }): WantedContent[] {
+  return pieces.map(({ wanted }) => wanted);
 }
 
 /** A piece with the files it becomes, as it is copied. */
